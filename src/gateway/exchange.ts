@@ -1,0 +1,87 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+
+/** A request that has passed the listener: address judged, URL and header limits kept, request id given. */
+export interface Accepted {
+  /** `req_` and 24 letters or digits; sent back as `request-id`, repeated in the audit log. */
+  readonly requestId: string;
+  /** `Clock.monotonicMs()` when the head arrived. */
+  readonly receivedAtMs: number;
+  readonly method: string;
+  /** Path without query, as sent. */
+  readonly path: string;
+  /** Query with its `?`, or the empty string. */
+  readonly query: string;
+  /** Values of `:name` segments in the route's path, percent-decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly headers: IncomingHttpHeaders;
+  /** The client's address after trusted proxies: canonical text, IPv4-mapped IPv6 as IPv4. */
+  readonly clientIp: string;
+  readonly message: IncomingMessage;
+  /** Calls back once when the client's connection closes before the answer is complete; returns an undo. */
+  onGone(callback: () => void): () => void;
+}
+
+export type ReplyHeaders = Readonly<Record<string, string | readonly string[]>>;
+
+/** The answer to one request. `request-id` and, while draining, `connection: close` are added to whatever is sent. */
+export interface Reply {
+  /** The head has gone out. */
+  readonly isStarted: boolean;
+  /** The answer is complete, was broken off, or the client has left. */
+  readonly isOver: boolean;
+  /** A whole answer. `cache-control: no-store` unless given. */
+  json(status: number, body: unknown, headers?: ReplyHeaders): void;
+  send(status: number, headers: ReplyHeaders, body?: string | Uint8Array): void;
+  /** A streamed answer: head first, then chunks. */
+  start(status: number, headers: ReplyHeaders): void;
+  /** False when the client is slow: stop the source until `onDrain` calls back. */
+  write(chunk: Uint8Array): boolean;
+  onDrain(callback: () => void): void;
+  end(lastChunk?: Uint8Array): void;
+  /** Ends the connection so that the client sees a broken answer, never a complete one. What was written is flushed first. */
+  break(): void;
+}
+
+/** A signed-in developer, read from a verified access token. Cached by token: treat as immutable. */
+export interface Caller {
+  readonly sub: string;
+  readonly email: string | undefined;
+  readonly name: string | undefined;
+  readonly groups: readonly string[];
+  /** The session's id, shared by all access tokens of one sign-in. */
+  readonly sid: string;
+  /** When the access token ends, in milliseconds since the epoch. */
+  readonly expiresAtMs: number;
+}
+
+export type AuditEventName =
+  | 'config.load'
+  | 'config.reload'
+  | 'session.mint'
+  | 'session.refresh'
+  | 'session.revoke'
+  | 'device.authorize'
+  | 'device.verify'
+  | 'device.callback'
+  | 'auth.denied'
+  | 'access.denied'
+  | 'access.public_client'
+  | 'inference'
+  | 'managed.serve'
+  | 'desktop_bootstrap.serve'
+  | 'desktop_bootstrap.denied'
+  | 'spend.blocked'
+  | 'admin.denied'
+  | 'admin.limit.upsert'
+  | 'admin.limit.delete'
+  | 'admin.erase'
+  | 'upstream.cooldown'
+  | 'gateway.stop';
+
+export type AuditFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+/** Records one security-relevant fact. Never throws, never waits; fields that are undefined are left out. */
+export type Audit = (event: AuditEventName, requestId: string | undefined, fields: AuditFields) => void;
+
+/** `fetch` through the outbound guard; what identity and other rooms use for calls to the operator's URLs. */
+export type GuardedFetch = typeof fetch;
