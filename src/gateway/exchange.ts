@@ -85,3 +85,47 @@ export type Audit = (event: AuditEventName, requestId: string | undefined, field
 
 /** `fetch` through the outbound guard; what identity and other rooms use for calls to the operator's URLs. */
 export type GuardedFetch = typeof fetch;
+
+/** One model a developer can name. */
+export interface CatalogModel {
+  /** The id clients use, e.g. `claude-opus-4-6`. */
+  readonly id: string;
+  readonly displayName: string;
+  readonly description: string | undefined;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  readonly maxInputTokens: number | null;
+  readonly maxOutputTokens: number | null;
+  /** The id an upstream of this name receives; undefined when it cannot serve the model. */
+  upstreamId(upstreamName: string): string | undefined;
+}
+
+declare const permitted: unique symbol;
+
+/** Proof that this developer may use this model. Only policy's `authorise` makes one. */
+export interface Permit {
+  readonly [permitted]: true;
+  readonly caller: Caller;
+  readonly model: CatalogModel;
+  /** The model as the client wrote it, without `[1m]`. */
+  readonly requestedModel: string;
+}
+
+/** A Messages API body that was checked without being parsed. Offsets are into `bytes`. */
+export interface ScannedBody {
+  readonly bytes: Buffer;
+  /** The model after JSON unescaping, `[1m]` still on it. */
+  readonly model: string;
+  /** False when absent or anything but `true`. */
+  readonly stream: boolean;
+  /** The top-level members that the gateway reads or rewrites, by key. */
+  readonly members: ReadonlyMap<string, BodyMember>;
+}
+
+export interface BodyMember {
+  /** Offset of the opening quote of the key. */
+  readonly keyStart: number;
+  /** Offsets of the value's first byte and of the byte after its last. */
+  readonly valueStart: number;
+  readonly valueEnd: number;
+}
