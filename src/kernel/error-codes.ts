@@ -84,6 +84,7 @@ export type ClientErrorCode =
   | 'trust_declined'
   | 'unsafe_file_mode'
   | 'credentials_unreadable'
+  | 'lock_held'
   | 'gateway_unreachable'
   | 'gateway_answer'
   | 'gateway_refused'

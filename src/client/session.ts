@@ -1,0 +1,127 @@
+import type { Clock } from '../kernel/clock.ts';
+import { CodedError, isCodedError } from '../kernel/coded-error.ts';
+import type { CredentialStore, Credentials } from './credentials.ts';
+import { withFileLock } from './file-lock.ts';
+import type { OAuthClient, TokenSet } from './oauth-client.ts';
+
+/** A developer's session at one gateway. */
+export interface Session {
+  /**
+   * An access token that is good for at least 5 more minutes, refreshed if need be, once across all processes of this
+   * developer. While the gateway cannot renew it, one that has not expired is still handed out. Throws `not_signed_in`,
+   * `session_over`, and `temporarily_unavailable` or `gateway_unreachable` when the token has expired meanwhile.
+   */
+  currentToken(signal?: AbortSignal): Promise<string>;
+}
+
+export interface SessionOptions {
+  readonly gateway: string;
+  readonly credentials: CredentialStore;
+  readonly clock: Clock;
+  /** Reaches the gateway; called only when a token has to be refreshed. */
+  readonly oauth: () => Promise<Pick<OAuthClient, 'refresh'>>;
+}
+
+const REFRESH_WITHIN_MS = 5 * 60_000;
+const LOCK_WAIT_MS = 60_000;
+
+export function createSession({ gateway, credentials, clock, oauth }: SessionOptions): Session {
+  let refreshing: Promise<Credentials> | undefined;
+
+  async function stored(): Promise<Credentials> {
+    const found = await credentials.read(gateway);
+    if (!found) throw new CodedError('not_signed_in', { facts: { gateway } });
+    return found;
+  }
+
+  const leftMs = ({ expiresAtMs }: Credentials) => expiresAtMs - clock.now();
+
+  /** Another process may have refreshed while this one waited for the lock: then its result counts. */
+  async function refreshLocked(): Promise<Credentials> {
+    return withFileLock(
+      credentials.lockPath(gateway),
+      async () => {
+        const current = await stored();
+        return leftMs(current) >= REFRESH_WITHIN_MS ? current : refresh(current);
+      },
+      { timeoutMs: LOCK_WAIT_MS },
+    );
+  }
+
+  async function refresh(current: Credentials): Promise<Credentials> {
+    if (current.refreshToken === undefined) {
+      if (leftMs(current) > 0) return current;
+      throw new CodedError('session_over', { facts: { gateway } });
+    }
+    const answer = await askTwice(await oauth(), current.refreshToken);
+    if (answer.kind === 'tokens') {
+      const renewed = { ...current, ...fromTokens(answer.tokens, current, clock.now()) };
+      await credentials.save(renewed);
+      return renewed;
+    }
+    if (answer.error === 'invalid_grant') {
+      await credentials.remove(gateway);
+      throw new CodedError('session_over', { facts: { gateway } });
+    }
+    throw answer.status >= 500 || answer.status === 429
+      ? new CodedError('temporarily_unavailable', { facts: { status: answer.status } })
+      : new CodedError('gateway_answer', {
+          facts: { why: `asked to renew the session, it answered ${answer.status}` },
+        });
+  }
+
+  return {
+    async currentToken(signal) {
+      const current = await stored();
+      if (leftMs(current) >= REFRESH_WITHIN_MS) return current.accessToken;
+      refreshing ??= refreshLocked().finally(() => {
+        refreshing = undefined;
+      });
+      try {
+        const renewed = await refreshing;
+        signal?.throwIfAborted();
+        return renewed.accessToken;
+      } catch (error) {
+        if (leftMs(current) > 0 && isPassing(error)) return current.accessToken;
+        throw error;
+      }
+    },
+  };
+}
+
+/**
+ * An answer lost on its way leaves the gateway with a newer refresh token than this machine. For half a minute it gives
+ * the same answer again, so asking once more at once saves the session.
+ */
+async function askTwice(oauth: Pick<OAuthClient, 'refresh'>, refreshToken: string) {
+  try {
+    return await oauth.refresh(refreshToken);
+  } catch (error) {
+    if (!isCodedError(error, 'gateway_unreachable')) throw error;
+    return oauth.refresh(refreshToken);
+  }
+}
+
+/** The part of a session that a token answer sets. A refresh without a new refresh token keeps the old one. */
+export function fromTokens(
+  tokens: TokenSet,
+  previous: Pick<Credentials, 'refreshToken' | 'email'>,
+  nowMs: number,
+): Pick<Credentials, 'accessToken' | 'expiresAtMs' | 'refreshToken' | 'email'> {
+  return {
+    accessToken: tokens.accessToken,
+    expiresAtMs: nowMs + tokens.expiresInSeconds * 1000,
+    refreshToken: tokens.refreshToken ?? previous.refreshToken,
+    email: tokens.email ?? previous.email,
+  };
+}
+
+/** Trouble that says nothing about the person: the session is kept. */
+function isPassing(error: unknown): boolean {
+  return (
+    isCodedError(error, 'temporarily_unavailable') ||
+    isCodedError(error, 'gateway_unreachable') ||
+    isCodedError(error, 'host_unresolvable') ||
+    isCodedError(error, 'lock_held')
+  );
+}
