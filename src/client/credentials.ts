@@ -2,7 +2,8 @@ import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CodedError } from '../kernel/coded-error.ts';
-import { readPrivateFile, writePrivateFile } from './private-file.ts';
+import { withFileLock } from './file-lock.ts';
+import { makePrivateFolder, readPrivateFile, writePrivateFile } from './private-file.ts';
 
 /** A signed-in session at one gateway, as it lies on disk. */
 export interface Credentials {
@@ -37,11 +38,14 @@ export interface CredentialStore {
   /** Replaces the file in one step. */
   save(credentials: Credentials): Promise<void>;
   remove(gateway: string): Promise<void>;
-  /** The path that a lock for this gateway's session uses. */
-  lockPath(gateway: string): string;
+  /** Runs `work` while no other process changes this gateway's session. Throws `lock_held` after a minute's wait. */
+  exclusively<T>(gateway: string, work: () => Promise<T>): Promise<T>;
 }
 
 const SUFFIX = '.json';
+
+/** Longer than a refresh with all its attempts may take. */
+const LOCK_WAIT_MS = 60_000;
 
 /** `folder` is Sallyport's own configuration folder; it is made, private to the developer, with the first session. */
 export function createCredentialStore(folder: string, platform: NodeJS.Platform): CredentialStore {
@@ -72,7 +76,10 @@ export function createCredentialStore(folder: string, platform: NodeJS.Platform)
     async remove(gateway) {
       await unlink(pathOf(gateway)).catch(unlessMissing);
     },
-    lockPath: (gateway) => `${pathOf(gateway)}.lock`,
+    async exclusively(gateway, work) {
+      await makePrivateFolder(sessions, platform);
+      return withFileLock(`${pathOf(gateway)}.lock`, work, { timeoutMs: LOCK_WAIT_MS });
+    },
   };
 }
 

@@ -43,6 +43,8 @@ export interface GatewayApi {
 export interface GatewayApiOptions {
   readonly connect: () => Promise<GatewayConnection>;
   readonly token: () => Promise<string>;
+  /** The gateway's origin, for messages. */
+  readonly gateway: string;
 }
 
 /**
@@ -50,7 +52,7 @@ export interface GatewayApiOptions {
  * `overloaded`, `request_too_large` or `upstreams_failed` with the gateway's own sentence in `facts.message`, cleaned
  * for printing; what is not an answer of a gateway throws `gateway_answer`.
  */
-export function createGatewayApi({ connect, token }: GatewayApiOptions): GatewayApi {
+export function createGatewayApi({ connect, token, gateway }: GatewayApiOptions): GatewayApi {
   async function get(path: string): Promise<JsonAnswer> {
     const headers = { authorization: `Bearer ${await token()}`, accept: 'application/json' };
     return requestJson(await connect(), { method: 'GET', path, headers });
@@ -63,7 +65,7 @@ export function createGatewayApi({ connect, token }: GatewayApiOptions): Gateway
       const answer = await get(
         `${paths.models}?limit=1000${after && `&after_id=${encodeURIComponent(after)}`}`,
       );
-      if (answer.status !== 200) throw refusal(answer);
+      if (answer.status !== 200) throw refusal(answer, gateway);
       const page = modelsFormat.safeParse(answer.json);
       if (!page.success) throw notUnderstood('its list of models makes no sense');
       pages.push(page.data);
@@ -89,7 +91,7 @@ export function createGatewayApi({ connect, token }: GatewayApiOptions): Gateway
     async usage() {
       const answer = await get(paths.usage);
       if (answer.status === 404) return undefined;
-      if (answer.status !== 200) throw refusal(answer);
+      if (answer.status !== 200) throw refusal(answer, gateway);
       return readUsage(answer.json);
     },
     async sendMessage(body, signal) {
@@ -108,7 +110,7 @@ export function createGatewayApi({ connect, token }: GatewayApiOptions): Gateway
       });
       if (response.status === 200) return response;
       const text = await readText(response);
-      throw refusal({ status: response.status, headers: response.headers, json: parse(text) });
+      throw refusal({ status: response.status, headers: response.headers, json: parse(text) }, gateway);
     },
   };
 }
@@ -149,7 +151,8 @@ function readUsage(json: unknown): Usage {
 const envelope = z.object({ error: z.object({ type: z.string(), message: z.string() }) });
 
 /** What a gateway's refusal means for a developer. */
-function refusal({ status, headers, json }: JsonAnswer): CodedError {
+function refusal({ status, headers, json }: JsonAnswer, gateway: string): CodedError {
+  if (status === 401) return new CodedError('session_over', { facts: { gateway } });
   const parsed = envelope.safeParse(json);
   if (!parsed.success) return notUnderstood(`it answered ${status} without saying why`);
   const { type, message } = parsed.data.error;
@@ -160,7 +163,6 @@ function refusal({ status, headers, json }: JsonAnswer): CodedError {
 }
 
 function codeOf(status: number, type: string): ErrorCode {
-  if (status === 401) return 'session_over';
   if (status === 413) return 'request_too_large';
   if (status === 529) return 'overloaded';
   if (status === 429) return type === 'billing_error' ? 'gateway_refused' : 'rate_limited';

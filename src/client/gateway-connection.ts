@@ -30,8 +30,6 @@ export interface PresentedCertificate {
   readonly subject: string;
   readonly validFrom: string;
   readonly validTo: string;
-  /** The address that answered. */
-  readonly address: string;
 }
 
 /** Connections to one gateway, each to a judged address and, once trusted, only to the pinned certificate. */
@@ -87,7 +85,6 @@ export function createGatewayConnection(destination: Destination): GatewayConnec
           subject: certificate.subject,
           validFrom: certificate.validFrom,
           validTo: certificate.validTo,
-          address: destination.proxy ? (destination.addresses[0] ?? '') : (socket.remoteAddress ?? ''),
         };
       } finally {
         socket.destroy();

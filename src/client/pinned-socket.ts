@@ -6,15 +6,20 @@ import type { GatewayUrl } from './gateway-url.ts';
 import { connectTcp, secureTls } from './open-socket.ts';
 import { type CheckedProxy, openTunnel } from './proxy-tunnel.ts';
 
-/** Where a connection may go: addresses that were judged, and who must answer there. */
+/** Where a connection may go, and who must answer there. */
 export interface Destination {
   readonly gateway: GatewayUrl;
-  /** Judged addresses of the gateway; nothing else is ever connected to. */
-  readonly addresses: readonly string[];
-  readonly proxy: CheckedProxy | undefined;
+  /** Resolves and judges; called for each connection, so that a gateway may move while a program runs. */
+  readonly route: () => Promise<Route>;
   /** Builds the context that holds the trusted authorities; asked for once, for `https://` only. */
   readonly secureContext: () => SecureContext;
   readonly timeoutMs: number;
+}
+
+/** Judged addresses; nothing else is ever connected to. */
+export interface Route {
+  readonly addresses: readonly string[];
+  readonly proxy: CheckedProxy | undefined;
 }
 
 /**
@@ -27,7 +32,12 @@ export async function openPinnedSocket(destination: Destination, pin?: Fingerpri
   try {
     const transport = await openTransport(destination);
     if (!gateway.isHttps) return transport;
-    const socket = await secureTls(transport, gateway.hostname, destination.secureContext(), destination.timeoutMs);
+    const socket = await secureTls(
+      transport,
+      gateway.hostname,
+      destination.secureContext(),
+      destination.timeoutMs,
+    );
     if (pin !== undefined) checkPin(socket, gateway.hostname, pin);
     return socket;
   } catch (error) {
@@ -47,7 +57,8 @@ function checkPin(socket: TLSSocket, host: string, pin: Fingerprint): void {
   throw certificateChanged(host, pin, presented ?? 'none');
 }
 
-async function openTransport({ gateway, addresses, proxy, timeoutMs }: Destination): Promise<Socket> {
+async function openTransport({ gateway, route, timeoutMs }: Destination): Promise<Socket> {
+  const { addresses, proxy } = await route();
   const [address] = addresses;
   if (address === undefined) throw new CodedError('host_unresolvable', { facts: { host: gateway.hostname } });
   if (proxy) return openTunnel(proxy, { address, port: gateway.port }, timeoutMs);

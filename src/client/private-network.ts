@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net';
 import { CodedError } from '../kernel/coded-error.ts';
 import type { GatewayUrl } from './gateway-url.ts';
 import type { InternalNetwork } from './internal-networks.ts';
-import { noProxyEntry, type HttpProxy } from './proxy.ts';
+import { type HttpProxy, noProxyEntry } from './proxy.ts';
 
 /** What judging an address takes from the machine. */
 export interface NetworkView {
@@ -50,7 +50,11 @@ export async function checkGatewayHost(
 }
 
 /** The proxy's addresses. Throws `proxy_unresolvable` and `proxy_public`. */
-export async function checkProxyHost(proxy: HttpProxy, gateway: GatewayUrl, view: NetworkView): Promise<readonly string[]> {
+export async function checkProxyHost(
+  proxy: HttpProxy,
+  gateway: GatewayUrl,
+  view: NetworkView,
+): Promise<readonly string[]> {
   const addresses = await addressesOf(proxy.hostname, view);
   if (addresses.length === 0) throw new CodedError('proxy_unresolvable', { facts: { host: proxy.hostname } });
   if (addresses.every(isPrivateAddress)) return addresses;
@@ -73,13 +77,13 @@ async function checkInternal(
   view: NetworkView,
   isProxied: boolean,
 ): Promise<string> {
-  const refuse = (reason: string, ip = '') =>
-    new CodedError('outside_internal_network', { facts: { host, block: network.cidr, reason, ip } });
+  const refuse = (reason: string, more: Record<string, string>) =>
+    new CodedError('outside_internal_network', { facts: { host, block: network.cidr, reason, ...more } });
   const stray = addresses.find((address) => !network.contains(address));
-  if (stray !== undefined) throw refuse('another_address', stray);
-  if (isProxied) throw refuse('proxied');
+  if (stray !== undefined) throw refuse('another_address', { ip: stray });
+  if (isProxied) throw refuse('proxied', { noProxy: host });
   const ownAddress = await view.ownAddressToward(addresses[0] ?? '');
-  if (!network.contains(ownAddress)) throw refuse('machine_outside', ownAddress);
+  if (!network.contains(ownAddress)) throw refuse('machine_outside', { ip: ownAddress });
   return ownAddress;
 }
 

@@ -15,6 +15,7 @@ export interface ReachOptions {
 }
 
 export interface Reached {
+  /** The gateway's addresses as they were judged first. */
   readonly host: CheckedHost;
   readonly connection: GatewayConnection;
 }
@@ -22,26 +23,28 @@ export interface Reached {
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
- * Judges a gateway's host and the proxy on the way to it, before anything is connected. The connection goes to the
- * judged addresses only. Throws what `checkGatewayHost`, `proxyFor` and `checkProxyHost` throw.
+ * Judges a gateway's host and the proxy on the way to it, before anything is connected, and again for each connection
+ * made later. Throws what `checkGatewayHost`, `proxyFor` and `checkProxyHost` throw.
  */
-export async function reachGateway(
-  gateway: GatewayUrl,
-  { machine, env, internalNetworks }: ReachOptions,
-): Promise<Reached> {
+export async function reachGateway(gateway: GatewayUrl, options: ReachOptions): Promise<Reached> {
+  const { machine, env, internalNetworks } = options;
   const proxy = proxyFor(gateway, env);
-  const host = await checkGatewayHost(gateway, machine, { internalNetworks, isProxied: proxy !== undefined });
-  const secureContext = onceOnly(() => createSecureContext({ ca: [...machine.certificateAuthorities()] }));
-  const checkedProxy: CheckedProxy | undefined = proxy && {
-    ...proxy,
-    addresses: await checkProxyHost(proxy, gateway, machine),
-    secureContext,
-  };
+  const authorities = onceOnly(() => createSecureContext({ ca: [...machine.certificateAuthorities()] }));
+
+  const judgeHost = () =>
+    checkGatewayHost(gateway, machine, { internalNetworks, isProxied: proxy !== undefined });
+
+  async function judgeProxy(): Promise<CheckedProxy | undefined> {
+    if (!proxy) return undefined;
+    return { ...proxy, addresses: await checkProxyHost(proxy, gateway, machine), secureContext: authorities };
+  }
+
+  const host = await judgeHost();
+  await judgeProxy();
   const connection = createGatewayConnection({
     gateway,
-    addresses: host.addresses,
-    proxy: checkedProxy,
-    secureContext,
+    route: async () => ({ addresses: (await judgeHost()).addresses, proxy: await judgeProxy() }),
+    secureContext: authorities,
     timeoutMs: CONNECT_TIMEOUT_MS,
   });
   return { host, connection };

@@ -1,7 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import { CodedError, isCodedError } from '../kernel/coded-error.ts';
 import type { CredentialStore, Credentials } from './credentials.ts';
-import { withFileLock } from './file-lock.ts';
 import type { OAuthClient, TokenSet } from './oauth-client.ts';
 
 /** A developer's session at one gateway. */
@@ -23,7 +22,6 @@ export interface SessionOptions {
 }
 
 const REFRESH_WITHIN_MS = 5 * 60_000;
-const LOCK_WAIT_MS = 60_000;
 
 export function createSession({ gateway, credentials, clock, oauth }: SessionOptions): Session {
   let refreshing: Promise<Credentials> | undefined;
@@ -38,14 +36,10 @@ export function createSession({ gateway, credentials, clock, oauth }: SessionOpt
 
   /** Another process may have refreshed while this one waited for the lock: then its result counts. */
   async function refreshLocked(): Promise<Credentials> {
-    return withFileLock(
-      credentials.lockPath(gateway),
-      async () => {
-        const current = await stored();
-        return leftMs(current) >= REFRESH_WITHIN_MS ? current : refresh(current);
-      },
-      { timeoutMs: LOCK_WAIT_MS },
-    );
+    return credentials.exclusively(gateway, async () => {
+      const current = await stored();
+      return leftMs(current) >= REFRESH_WITHIN_MS ? current : refresh(current);
+    });
   }
 
   async function refresh(current: Credentials): Promise<Credentials> {

@@ -70,6 +70,7 @@ export type ClientErrorCode =
   | 'sign_in_denied'
   | 'sign_in_expired'
   | 'sign_in_limited'
+  | 'sign_in_declined'
   | 'insecure_url'
   | 'public_address'
   | 'proxy_public'

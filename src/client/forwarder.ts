@@ -1,0 +1,163 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { CodedError, isCodedError } from '../kernel/coded-error.ts';
+import type { GatewayConnection, GatewayRequest } from './gateway-connection.ts';
+
+/** A door to the gateway for programs on this machine that know its secret. */
+export interface Forwarder {
+  readonly url: string;
+  /** What programs send as their key. It opens this door only, and only while it is there. */
+  readonly secret: string;
+  close(): Promise<void>;
+}
+
+export interface ForwarderOptions {
+  readonly connect: () => Promise<GatewayConnection>;
+  /** A token that is good for some minutes; asked for with each request. */
+  readonly currentToken: () => Promise<string>;
+  /** Puts an error that kept a request from the gateway into a sentence for the developer. */
+  readonly describe: (error: unknown) => string;
+}
+
+/**
+ * Listens on a free loopback port and passes requests on to the gateway with the current token in place of the secret.
+ * Bodies stream both ways at the speed of the slower side; a connection that breaks on one side is broken on the other.
+ */
+export async function startForwarder({
+  connect,
+  currentToken,
+  describe,
+}: ForwarderOptions): Promise<Forwarder> {
+  const secret = randomBytes(32).toString('base64url');
+  const server = createServer({ requestTimeout: 0 }, (request, response) => {
+    serve(request, response).catch((error: unknown) => refuse(response, error, describe));
+  });
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort(new CodedError('client_left')));
+    if (!presents(request, secret)) throw new CodedError('unauthenticated');
+    const [connection, token] = await Promise.all([connect(), currentToken()]);
+    const answer = await connection.request({
+      method: methodOf(request),
+      path: request.url ?? '/',
+      headers: { ...forwarded(request), authorization: `Bearer ${token}` },
+      ...(hasBody(request) ? { body: request } : {}),
+      signal: gone.signal,
+    });
+    response.writeHead(answer.status, withoutHopByHop(answer.headers));
+    response.flushHeaders();
+    await pipeline(answer.body, response);
+  }
+
+  const port = await new Promise<number>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address ? address.port : 0);
+    });
+  });
+  return {
+    url: `http://127.0.0.1:${port}`,
+    secret,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+const METHODS: ReadonlyMap<string, GatewayRequest['method']> = new Map(
+  (['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const).map((name) => [name, name]),
+);
+
+function methodOf({ method = '' }: IncomingMessage): GatewayRequest['method'] {
+  const known = METHODS.get(method);
+  if (!known) throw new CodedError('method_not_allowed');
+  return known;
+}
+
+/** Compared by hash, so that the time it takes says nothing about the secret. */
+function presents({ headers }: IncomingMessage, secret: string): boolean {
+  const key = headers['x-api-key'];
+  const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1];
+  const presented = bearer ?? (typeof key === 'string' ? key : '');
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(presented), digest(secret));
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** RFC 9110 section 7.6.1, and `expect`, which this server has answered already. */
+const hopByHop: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+]);
+
+/** The developer's program speaks to this door: its key, its host and its cookies stay here. */
+const kept: ReadonlySet<string> = new Set(['authorization', 'x-api-key', 'host', 'cookie']);
+
+type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+function forwarded({ headers }: IncomingMessage): Record<string, string | string[]> {
+  const passed = withoutHopByHop(headers);
+  return Object.fromEntries(Object.entries(passed).filter(([name]) => !kept.has(name)));
+}
+
+function withoutHopByHop(headers: Headers): Record<string, string | string[]> {
+  const named = headers['connection'];
+  const listed = typeof named === 'string' ? named.toLowerCase().split(/[\s,]+/) : [];
+  const passed: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || hopByHop.has(name) || listed.includes(name)) continue;
+    passed[name] = typeof value === 'string' ? value : [...value];
+  }
+  return passed;
+}
+
+/** Before the answer began the program gets a sentence in the Messages API envelope; after, a broken connection. */
+function refuse(response: ServerResponse, error: unknown, describe: ForwarderOptions['describe']): void {
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  const { status, type, message = describe(error) } = answerFor(error);
+  const body = JSON.stringify({ type: 'error', error: { type, message } });
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+    ...(status === 401 ? { 'x-should-retry': 'false' } : {}),
+  });
+  response.end(body);
+}
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  /** Without one the error is described. */
+  readonly message?: string;
+}
+
+function answerFor(error: unknown): Answer {
+  if (isCodedError(error, 'unauthenticated')) {
+    return { status: 401, type: 'authentication_error', message: 'The key is not that of this forwarder' };
+  }
+  if (isCodedError(error, 'session_over') || isCodedError(error, 'not_signed_in')) {
+    return { status: 401, type: 'authentication_error' };
+  }
+  if (isCodedError(error, 'method_not_allowed')) return { status: 405, type: 'invalid_request_error' };
+  return { status: 502, type: 'api_error' };
+}
