@@ -24,7 +24,7 @@ const invalid = (sentence: Description['sentence'], status = 400): Description =
 
 /** What a caller of a Messages API endpoint is told. */
 const requestErrors: Readonly<Record<RequestErrorCode, Description>> = {
-  bad_request: invalid('the request could not be read as HTTP/1.1'),
+  bad_request: invalid((facts) => String(facts['sentence'] ?? 'the request could not be read as HTTP/1.1')),
   body_not_object: invalid('request body must be a JSON object'),
   body_repeated_key: invalid((facts) => `request body has more than one "${facts['key']}"`),
   model_required: invalid('model is required'),

@@ -17,6 +17,8 @@ export interface Accepted {
   /** The client's address after trusted proxies: canonical text, IPv4-mapped IPv6 as IPv4. */
   readonly clientIp: string;
   readonly message: IncomingMessage;
+  /** Tells a client that waits for `100 Continue` to send its body; call it before reading. */
+  startBody(): void;
   /** Calls back once when the client's connection closes before the answer is complete; returns an undo. */
   onGone(callback: () => void): () => void;
 }

@@ -1,0 +1,130 @@
+import { CodedError } from '../../kernel/coded-error.ts';
+import type { Log } from '../../kernel/log.ts';
+import { type ErrorAnswer, isUnexpected, messagesError, oauthError } from '../errors.ts';
+import type { Accepted, Reply } from '../exchange.ts';
+
+export type Handler = (request: Accepted, reply: Reply) => void | Promise<void>;
+
+/** Which envelope an error gets: the Messages API's, OAuth's, or a page for a browser. */
+export type Envelope = 'messages' | 'oauth' | 'page';
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE' | 'HEAD';
+  /** Literal path; a segment `:name` matches one segment of any text. */
+  readonly path: string;
+  readonly envelope: Envelope;
+  readonly handle: Handler;
+}
+
+export interface RouterOptions {
+  readonly routes: readonly Route[];
+  /** Draws an error for a person. */
+  readonly errorPage: (error: unknown, request: Accepted, reply: Reply) => void;
+}
+
+interface Match {
+  readonly route: Route;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+type Methods = ReadonlyMap<string, Route>;
+
+const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({});
+
+/** Finds the endpoint and answers whatever its handler throws, in the endpoint's own envelope. Never rejects. */
+export function createRouter({ routes, errorPage }: RouterOptions, log: Log): Handler {
+  const literal = new Map<string, Map<string, Route>>();
+  const patterns: { readonly segments: readonly string[]; readonly methods: Map<string, Route> }[] = [];
+  for (const route of routes) addRoute(route, literal, patterns);
+
+  const match = (request: Accepted): Match => {
+    const exact = literal.get(request.path);
+    if (exact) return { route: routeFor(request.method, exact), params: NO_PARAMS };
+    const segments = request.path.split('/');
+    for (const pattern of patterns) {
+      const params = paramsOf(pattern.segments, segments);
+      if (params) return { route: routeFor(request.method, pattern.methods), params };
+    }
+    throw new CodedError('not_found', { facts: { sentence: 'no such endpoint' } });
+  };
+
+  const fail = (error: unknown, request: Accepted, reply: Reply, envelope: Envelope): void => {
+    if (isUnexpected(error))
+      log.error(
+        `${request.method} ${request.path} failed request_id=${request.requestId}: ${describe(error)}`,
+      );
+    if (reply.isOver) return;
+    if (reply.isStarted) return reply.break();
+    if (envelope === 'page') return errorPage(error, request, reply);
+    sendError(envelope === 'oauth' ? oauthError(error) : messagesError(error, request.requestId), reply);
+  };
+
+  return (request, reply) => {
+    let envelope: Envelope = 'messages';
+    try {
+      const found = match(request);
+      envelope = found.route.envelope;
+      const routed = found.params === NO_PARAMS ? request : { ...request, params: found.params };
+      const done = found.route.handle(routed, reply);
+      if (done) return done.catch((error: unknown) => fail(error, request, reply, envelope));
+    } catch (error) {
+      fail(error, request, reply, envelope);
+    }
+  };
+}
+
+export function sendError(answer: ErrorAnswer, reply: Reply): void {
+  reply.json(answer.status, answer.body, answer.headers);
+}
+
+function addRoute(
+  route: Route,
+  literal: Map<string, Map<string, Route>>,
+  patterns: { readonly segments: readonly string[]; readonly methods: Map<string, Route> }[],
+): void {
+  const segments = route.path.split('/');
+  if (!segments.some((segment) => segment.startsWith(':'))) {
+    const methods = literal.get(route.path) ?? new Map<string, Route>();
+    literal.set(route.path, methods.set(route.method, route));
+    return;
+  }
+  const known = patterns.find((pattern) => pattern.segments.join('/') === route.path);
+  if (known) known.methods.set(route.method, route);
+  else patterns.push({ segments, methods: new Map([[route.method, route]]) });
+}
+
+/** HEAD works where GET does. */
+function routeFor(method: string, methods: Methods): Route {
+  const route = methods.get(method) ?? (method === 'HEAD' ? methods.get('GET') : undefined);
+  if (route) return route;
+  const allow = [...methods.keys(), ...(methods.has('GET') && !methods.has('HEAD') ? ['HEAD'] : [])].join(
+    ', ',
+  );
+  throw new CodedError('method_not_allowed', { facts: { allow } });
+}
+
+function paramsOf(
+  pattern: readonly string[],
+  segments: readonly string[],
+): Readonly<Record<string, string>> | undefined {
+  if (pattern.length !== segments.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [i, expected] of pattern.entries()) {
+    const actual = segments[i] ?? '';
+    if (!expected.startsWith(':')) {
+      if (actual !== expected) return undefined;
+      continue;
+    }
+    if (actual === '') return undefined;
+    try {
+      params[expected.slice(1)] = decodeURIComponent(actual);
+    } catch {
+      throw new CodedError('not_found', { facts: { sentence: 'no such endpoint' } });
+    }
+  }
+  return params;
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
