@@ -84,7 +84,7 @@ function watchedKey(bytes: Buffer, keyStart: number): string | undefined {
     return WATCHED.has(key) ? key : undefined;
   }
   if (length > LONGEST_WATCHED) return undefined;
-  const key = bytes.latin1Slice(keyStart + 1, keyEnd - 1);
+  const key = bytes.toString('latin1', keyStart + 1, keyEnd - 1);
   return WATCHED.has(key) ? key : undefined;
 }
 

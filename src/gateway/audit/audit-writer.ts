@@ -1,0 +1,72 @@
+import type { Clock } from '../../kernel/clock.ts';
+import { escapeControl } from '../../kernel/log.ts';
+import type { Audit, AuditFields } from '../exchange.ts';
+import type { LineWriter } from './line-writer.ts';
+
+export interface AuditWriter {
+  readonly audit: Audit;
+  /** Writes `gateway.stop` with the totals and flushes. */
+  close(): Promise<void>;
+}
+
+/**
+ * Writes one JSON line per event: `ts`, `evt`, `request_id`, the event's fields, `seq`. A line after lost ones says how
+ * many are missing (`lost`). Never throws and never waits.
+ */
+export function createAuditWriter(lines: LineWriter, clock: Clock): AuditWriter {
+  let seq = 0;
+  let reportedLost = 0;
+  let lastSecond = 0;
+  let lastSecondText = '';
+
+  /** ISO 8601 with milliseconds; the part up to the second is made once a second. */
+  const timestamp = (): string => {
+    const now = clock.now();
+    const second = Math.floor(now / 1000);
+    if (second !== lastSecond) {
+      lastSecond = second;
+      lastSecondText = new Date(second * 1000).toISOString().slice(0, 19);
+    }
+    return `${lastSecondText}.${String(now - second * 1000)
+      .slice(0, 3)
+      .padStart(3, '0')}Z`;
+  };
+
+  const audit: Audit = (event, requestId, fields) => {
+    seq += 1;
+    let line = `{"ts":"${timestamp()}","evt":"${event}"`;
+    if (requestId !== undefined) line += `,"request_id":"${requestId}"`;
+    line += members(fields);
+    line += `,"seq":${seq}`;
+    if (lines.lost > reportedLost) {
+      line += `,"lost":${lines.lost - reportedLost}`;
+      reportedLost = lines.lost;
+    }
+    lines.write(`${line}}\n`);
+  };
+
+  return {
+    audit,
+    async close() {
+      audit('gateway.stop', undefined, { lines: seq + 1 - lines.lost, lost: lines.lost });
+      await lines.flush();
+    },
+  };
+}
+
+/** JSON members with a leading comma each, control characters escaped, undefined ones left out. */
+function members(fields: AuditFields): string {
+  let text = '';
+  for (const key in fields) {
+    const value = fields[key];
+    if (value === undefined) continue;
+    text += `,"${key}":${typeof value === 'string' ? quoted(value) : String(value)}`;
+  }
+  return text;
+}
+
+function quoted(value: string): string {
+  return NEEDS_ESCAPING.test(value) ? escapeControl(JSON.stringify(value)) : `"${value}"`;
+}
+
+const NEEDS_ESCAPING = /["\\\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]/;
