@@ -3,7 +3,7 @@ import { TLSSocket } from 'node:tls';
 import { Agent, errors } from 'undici';
 import { CodedError } from '../kernel/coded-error.ts';
 import type { Fingerprint } from './fingerprint.ts';
-import { type Destination, errorCode, leafFingerprint, openPinnedSocket } from './pinned-socket.ts';
+import { type Destination, errorCode, fingerprintOf, openPinnedSocket } from './pinned-socket.ts';
 
 export interface GatewayRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
@@ -27,7 +27,6 @@ export interface GatewayResponse {
 export interface PresentedCertificate {
   readonly fingerprint: Fingerprint;
   readonly issuer: string;
-  readonly subject: string;
   readonly validFrom: string;
   readonly validTo: string;
 }
@@ -72,17 +71,16 @@ export function createGatewayConnection(destination: Destination): GatewayConnec
     async inspectCertificate() {
       const socket = await openPinnedSocket(destination);
       try {
-        const fingerprint = socket instanceof TLSSocket ? leafFingerprint(socket) : undefined;
+        // Asked for once: Node hands the certificate out to the first caller only.
         const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
-        if (!fingerprint || !certificate) {
+        if (!certificate) {
           throw new CodedError('certificate_untrusted', {
             facts: { host: gateway.hostname, reason: 'NO_CERTIFICATE' },
           });
         }
         return {
-          fingerprint,
+          fingerprint: fingerprintOf(certificate),
           issuer: certificate.issuer,
-          subject: certificate.subject,
           validFrom: certificate.validFrom,
           validTo: certificate.validTo,
         };

@@ -1,6 +1,8 @@
 import { isIPv4 } from 'node:net';
 import { z } from 'zod';
+import { type Cidr, cidrContains, parseCidr } from '../kernel/cidr.ts';
 import { CodedError } from '../kernel/coded-error.ts';
+import { parseIpAddress } from '../kernel/ip-address.ts';
 
 /** A block of public IPv4 addresses that an organisation uses inside. */
 export interface InternalNetwork {
@@ -8,16 +10,15 @@ export interface InternalNetwork {
   contains(address: string): boolean;
 }
 
-interface Range {
-  readonly cidr: string;
-  readonly first: number;
-  readonly last: number;
+interface Block extends Cidr {
+  readonly text: string;
 }
 
 const MOST_BLOCKS = 4;
+const SHORTEST_PREFIX = 8;
 
 /** Private and special space: either judged private anyway or never a gateway's. 240.0.0.0/4 may be declared. */
-const reserved: readonly Range[] = [
+const reserved: readonly Block[] = [
   '0.0.0.0/8',
   '10.0.0.0/8',
   '100.64.0.0/10',
@@ -32,7 +33,7 @@ const reserved: readonly Range[] = [
   '198.51.100.0/24',
   '203.0.113.0/24',
   '224.0.0.0/4',
-].map((cidr) => parseRange(cidr));
+].map((text) => parseBlock(text, 4));
 
 /**
  * Reads `gatewayInternalNetworks`: at most four IPv4 blocks of /8 to /32, each written as its first address, apart from
@@ -41,40 +42,39 @@ const reserved: readonly Range[] = [
 export function parseInternalNetworks(value: unknown): readonly InternalNetwork[] {
   const list = z.array(z.string()).safeParse(value ?? []);
   if (!list.success) throw invalid('it must be a list of IPv4 blocks');
-  const ranges = list.data.map((cidr) => parseRange(cidr.trim()));
-  if (ranges.length > MOST_BLOCKS)
-    throw invalid(`it lists ${ranges.length} blocks, and ${MOST_BLOCKS} are the most`);
-  ranges.forEach((range, index) => {
-    const other = [...ranges.slice(0, index), ...reserved].find((known) => overlap(known, range));
-    if (other) throw invalid(`${range.cidr} overlaps ${other.cidr}`);
+  const declared = list.data.map((text) => parseBlock(text.trim(), SHORTEST_PREFIX));
+  if (declared.length > MOST_BLOCKS) {
+    throw invalid(`it lists ${declared.length} blocks, and ${MOST_BLOCKS} are the most`);
+  }
+  declared.forEach((block, index) => {
+    const other = [...declared.slice(0, index), ...reserved].find((known) => overlap(known, block));
+    if (other) throw invalid(`${block.text} overlaps ${other.text}`);
   });
-  return ranges.map(({ cidr, first, last }) => ({
-    cidr,
-    contains: (address) => {
-      const number = isIPv4(address) ? toNumber(address) : Number.NaN;
-      return number >= first && number <= last;
+  return declared.map((block) => ({
+    cidr: block.text,
+    contains: (text) => {
+      const address = parseIpAddress(text);
+      return address !== undefined && cidrContains(block, address);
     },
   }));
 }
 
-function parseRange(cidr: string): Range {
-  const [address = '', digits = ''] = cidr.split('/');
-  const prefix = /^\d{1,2}$/.test(digits) ? Number(digits) : Number.NaN;
-  if (!isIPv4(address) || cidr !== `${address}/${prefix}`)
-    throw invalid(`${cidr} is not an IPv4 block such as 11.20.0.0/16`);
-  if (!(prefix >= 4 && prefix <= 32)) throw invalid(`${cidr} must have a prefix from /8 to /32`);
-  const size = 2 ** (32 - prefix);
-  const first = toNumber(address);
-  if (first % size !== 0) throw invalid(`${cidr} must be written with its first address`);
-  return { cidr, first, last: first + size - 1 };
+function parseBlock(text: string, shortestPrefix: number): Block {
+  const [first = '', digits] = text.split('/');
+  const block = isIPv4(first) && digits !== undefined ? parseCidr(text) : undefined;
+  if (!block) throw invalid(`${text} is not an IPv4 block such as 11.20.0.0/16`);
+  if (block.prefix < shortestPrefix) throw invalid(`${text} must have a prefix from /8 to /32`);
+  if (parseIpAddress(first)?.value !== block.base)
+    throw invalid(`${text} must be written with its first address`);
+  return { ...block, text };
 }
 
-function toNumber(address: string): number {
-  return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
-}
-
-function overlap(a: Range, b: Range): boolean {
-  return a.first <= b.last && b.first <= a.last;
+/** Two blocks overlap when one holds the other's first address. */
+function overlap(a: Cidr, b: Cidr): boolean {
+  return (
+    cidrContains(a, { version: b.version, value: b.base }) ||
+    cidrContains(b, { version: a.version, value: a.base })
+  );
 }
 
 function invalid(why: string): CodedError {

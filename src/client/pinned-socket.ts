@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { CodedError } from '../kernel/coded-error.ts';
@@ -45,16 +46,17 @@ export async function openPinnedSocket(destination: Destination, pin?: Fingerpri
   }
 }
 
-/** The leaf certificate's fingerprint. A resumed session would have none, which is why sessions are never resumed. */
-export function leafFingerprint(socket: TLSSocket): Fingerprint | undefined {
-  return socket.getPeerX509Certificate()?.fingerprint256.replaceAll(':', '').toLowerCase();
+export function fingerprintOf(certificate: X509Certificate): Fingerprint {
+  return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
 }
 
 function checkPin(socket: TLSSocket, host: string, pin: Fingerprint): void {
-  const presented = leafFingerprint(socket);
+  // A resumed session would show no certificate; none is ever resumed here, and one without does not pass.
+  const certificate = socket.getPeerX509Certificate();
+  const presented = certificate ? fingerprintOf(certificate) : 'none';
   if (presented === pin) return;
   socket.destroy();
-  throw certificateChanged(host, pin, presented ?? 'none');
+  throw certificateChanged(host, pin, presented);
 }
 
 async function openTransport({ gateway, route, timeoutMs }: Destination): Promise<Socket> {

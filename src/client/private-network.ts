@@ -1,5 +1,6 @@
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { CodedError } from '../kernel/coded-error.ts';
+import { type AddressKind, kindOfAddress, parseIpAddress } from '../kernel/ip-address.ts';
 import type { GatewayUrl } from './gateway-url.ts';
 import type { InternalNetwork } from './internal-networks.ts';
 import { type HttpProxy, noProxyEntry } from './proxy.ts';
@@ -63,12 +64,22 @@ export async function checkProxyHost(
 
 /** RFC 1918, link-local, CGNAT (RFC 6598), IPv6 unique local or loopback; IPv4-mapped IPv6 counts as IPv4. */
 export function isPrivateAddress(address: string): boolean {
-  return isIn(privateSpace, address);
+  const parsed = parseIpAddress(address);
+  return parsed !== undefined && privateKinds.has(kindOfAddress(parsed));
 }
 
 export function isLoopbackAddress(address: string): boolean {
-  return isIn(loopback, address);
+  const parsed = parseIpAddress(address);
+  return parsed !== undefined && kindOfAddress(parsed) === 'loopback';
 }
+
+const privateKinds: ReadonlySet<AddressKind> = new Set([
+  'private',
+  'link_local',
+  'shared',
+  'unique_local',
+  'loopback',
+]);
 
 async function checkInternal(
   host: string,
@@ -95,33 +106,4 @@ async function addressesOf(hostname: string, view: NetworkView): Promise<readonl
     // Why a resolver has no answer differs from machine to machine; that it has none is what the caller reports.
     return [];
   }
-}
-
-function isIn(list: BlockList, address: string): boolean {
-  const bare = address.replace(/%.*$/, '');
-  const family = isIP(bare);
-  return family !== 0 && list.check(bare, family === 6 ? 'ipv6' : 'ipv4');
-}
-
-const loopback = blocks(['127.0.0.0/8', '::1/128']);
-
-const privateSpace = blocks([
-  '10.0.0.0/8',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '169.254.0.0/16',
-  'fe80::/10',
-  '100.64.0.0/10',
-  'fc00::/7',
-  '127.0.0.0/8',
-  '::1/128',
-]);
-
-function blocks(cidrs: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const cidr of cidrs) {
-    const [address = '', prefix] = cidr.split('/');
-    list.addSubnet(address, Number(prefix), isIP(address) === 6 ? 'ipv6' : 'ipv4');
-  }
-  return list;
 }
