@@ -131,3 +131,50 @@ export interface BodyMember {
   readonly valueStart: number;
   readonly valueEnd: number;
 }
+
+/** Where a request may be sent, in order. Only a `Permit` yields one. */
+export interface Plan {
+  readonly permit: Permit;
+  readonly body: ScannedBody;
+  readonly isStreamed: boolean;
+}
+
+/** An upstream's answer that goes to the client. */
+export interface Answer {
+  readonly upstreamName: string;
+  readonly upstreamModel: string;
+  readonly upstreamRequestId: string | undefined;
+  readonly status: number;
+  /** What of the upstream's headers the client gets. */
+  readonly headers: ReplyHeaders;
+  readonly isEventStream: boolean;
+  readonly sendsPings: boolean;
+  readonly source: AnswerSource;
+}
+
+export interface AnswerSource {
+  flow(sink: { chunk(bytes: Buffer): void; end(): void; fail(error: Error): void }): void;
+  pause(): void;
+  resume(): void;
+  abort(): void;
+}
+
+/** Token counts as the upstream reported them last. */
+export interface Usage {
+  readonly inputTokens: number | undefined;
+  readonly outputTokens: number | undefined;
+  readonly cacheReadTokens: number | undefined;
+  readonly cacheWriteTokens: number | undefined;
+}
+
+export type RelayOutcome = 'complete' | 'client_left' | 'upstream_broke';
+
+/** How an answer's way to the client ended. */
+export interface Relayed {
+  readonly outcome: RelayOutcome;
+  /** Whether any byte of the body reached the client: without one, another upstream can still serve. */
+  readonly hasSentBody: boolean;
+  /** `Clock.monotonicMs()` of the first body byte. */
+  readonly firstByteAtMs: number | undefined;
+  readonly usage: Usage;
+}

@@ -1,0 +1,113 @@
+import type { Secret } from '../../../kernel/secret.ts';
+import { type MemberChange, spliceBody } from '../../http/splice.ts';
+import type { OutgoingRequest, Prepared, Provider, Verdict } from '../provider.ts';
+import { betasOf, createHeaderPicker, DEFAULT_ANTHROPIC_VERSION } from '../request-headers.ts';
+
+export interface AnthropicOptions {
+  readonly baseUrl: string | undefined;
+  readonly credential:
+    | { readonly kind: 'api_key'; readonly apiKey: Secret }
+    | { readonly kind: 'oauth_token'; readonly oauthToken: Secret };
+  /** Further headers of the operator's. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly forwardUserIdentity: boolean;
+}
+
+const DEFAULT_BASE_URL = 'https://api.anthropic.com';
+const OAUTH_BETA = 'oauth-2025-04-20';
+const PATHS = { messages: '/v1/messages', count_tokens: '/v1/messages/count_tokens' } as const;
+
+/** The Anthropic API, or anything else that speaks the Messages API. */
+export function createAnthropic(options: AnthropicOptions): Provider {
+  const base = new URL(options.baseUrl ?? DEFAULT_BASE_URL);
+  const prefix = base.pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
+  const { credential } = options;
+  const neededBeta = credential.kind === 'oauth_token' ? OAUTH_BETA : undefined;
+  const own = [
+    ...(credential.kind === 'api_key'
+      ? ['x-api-key', credential.apiKey.reveal()]
+      : ['authorization', `Bearer ${credential.oauthToken.reveal()}`]),
+    'accept-encoding',
+    'identity',
+    ...Object.entries(options.headers).flatMap(([name, value]) => [name.toLowerCase(), value]),
+  ];
+  const pickHeaders = createHeaderPicker(Object.keys(options.headers));
+
+  return {
+    origin: base.origin,
+    sendsPings: true,
+    maxBodyBytes: undefined,
+    boundsTimeToHeaders: true,
+    prepare(request) {
+      const headers = pickHeaders(request.message);
+      headers.push(...own);
+      addProtocolHeaders(headers, request, neededBeta);
+      if (options.forwardUserIdentity) headers.push(...identityHeaders(request.caller));
+      return {
+        path: `${prefix}${PATHS[request.endpoint]}${request.query}`,
+        headers,
+        body: bodyFor(request),
+      } satisfies Prepared;
+    },
+    classify: (status, body) => classify(status, body, options.forwardUserIdentity),
+  };
+}
+
+function addProtocolHeaders(
+  headers: string[],
+  { message }: OutgoingRequest,
+  neededBeta: string | undefined,
+): void {
+  const version = message.headers['anthropic-version'];
+  headers.push(
+    'anthropic-version',
+    (Array.isArray(version) ? version[0] : version) ?? DEFAULT_ANTHROPIC_VERSION,
+  );
+  const betas = betasOf(message, neededBeta);
+  if (betas !== undefined) headers.push('anthropic-beta', betas);
+  if (message.headers['content-type'] === undefined) headers.push('content-type', 'application/json');
+}
+
+/** The client's bytes, but for the model's name where it differs and the gateway's own tags. */
+function bodyFor({ body, upstreamModel }: OutgoingRequest): Buffer {
+  const changes: MemberChange[] = [];
+  if (body.model !== upstreamModel) changes.push(['model', JSON.stringify(upstreamModel)]);
+  if (body.members.has('tags')) changes.push(['tags', undefined]);
+  return changes.length === 0 ? body.bytes : spliceBody(body, changes);
+}
+
+/** Values that could not stand in a header (a name from an identity provider may hold anything) are left out. */
+function identityHeaders({ sub, email }: OutgoingRequest['caller']): string[] {
+  const headers = [
+    ['x-claude-gateway-user-id', sub],
+    ['x-claude-gateway-user-email', email],
+    ['x-litellm-end-user-id', email],
+  ] as const;
+  return headers.flatMap(([name, value]) =>
+    value !== undefined && /^[\x21-\x7e]+$/.test(value) ? [name, value] : [],
+  );
+}
+
+function classify(status: number, body: Buffer, isAboutDeveloper: boolean): Verdict {
+  switch (status) {
+    case 401:
+    case 402:
+    case 403:
+      return 'account';
+    case 404:
+      return 'model_missing';
+    case 429:
+      return isAboutDeveloper ? 'final' : 'capacity';
+    case 501:
+      return 'unsupported';
+    case 529:
+      return 'capacity';
+    case 408:
+      return 'broken';
+    case 400:
+      // The organisation's own spend limit comes as a 400; the API has no code for it, only this text.
+      return body.includes('reached your specified API usage limits') ? 'account' : 'request';
+    default:
+      return status >= 400 && status < 500 ? 'request' : 'broken';
+  }
+}

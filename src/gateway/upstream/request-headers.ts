@@ -1,0 +1,60 @@
+import type { IncomingMessage } from 'node:http';
+
+/** Header names that clients may address to the upstream, by exact name. */
+const PASSED = new Set(['content-type', 'accept', 'user-agent', 'x-app', 'traceparent']);
+const PASSED_PREFIXES = ['anthropic-', 'x-stainless-', 'x-claude-code-'];
+/** Exceptions from the prefixes: about this gateway's account, or for the gateway only. */
+const WITHHELD = new Set([
+  'anthropic-workspace-id',
+  'anthropic-organization-id',
+  'x-claude-code-managed-settings-checksum',
+  'anthropic-beta',
+  'anthropic-version',
+]);
+const MAX_REMEMBERED_NAMES = 500;
+
+/** The beta of request tags, which are the gateway's own and never leave it. */
+export const TAGS_BETA = 'request-tags-2026-08-21';
+
+export const DEFAULT_ANTHROPIC_VERSION = '2023-06-01';
+
+/**
+ * Picks the headers that go along to an upstream in Messages format: names and values in turn, `anthropic-beta` and
+ * `anthropic-version` left to the caller. `reserved` names are the descriptor's own and never taken from the client.
+ */
+export function createHeaderPicker(reserved: readonly string[]): (message: IncomingMessage) => string[] {
+  const withheld = new Set([...WITHHELD, ...reserved.map((name) => name.toLowerCase())]);
+  const decisions = new Map<string, string | undefined>();
+
+  const decide = (rawName: string): string | undefined => {
+    const name = rawName.toLowerCase();
+    const isPassed = PASSED.has(name) || PASSED_PREFIXES.some((prefix) => name.startsWith(prefix));
+    const decision = isPassed && !withheld.has(name) ? name : undefined;
+    if (decisions.size < MAX_REMEMBERED_NAMES) decisions.set(rawName, decision);
+    return decision;
+  };
+
+  return ({ rawHeaders }) => {
+    const picked: string[] = [];
+    for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+      const rawName = rawHeaders[i] as string;
+      const name = decisions.has(rawName) ? decisions.get(rawName) : decide(rawName);
+      if (name !== undefined) picked.push(name, rawHeaders[i + 1] as string);
+    }
+    return picked;
+  };
+}
+
+/** The client's betas without the gateway's own, plus those the credential needs; undefined when none is left. */
+export function betasOf(message: IncomingMessage, needed: string | undefined): string | undefined {
+  const sent = message.headers['anthropic-beta'];
+  const text = Array.isArray(sent) ? sent.join(',') : sent;
+  if (text === undefined || text === '') return needed;
+  if (!text.includes(TAGS_BETA) && needed === undefined) return text;
+  const kept = text
+    .split(',')
+    .map((beta) => beta.trim())
+    .filter((beta) => beta !== '' && beta !== TAGS_BETA);
+  if (needed !== undefined && !kept.includes(needed)) kept.push(needed);
+  return kept.length > 0 ? kept.join(',') : undefined;
+}
