@@ -11,8 +11,7 @@ export function collectBody(answer: TransportAnswer): Promise<Buffer> {
     const done = () => resolve(Buffer.concat(chunks).subarray(0, MAX_ERROR_BYTES));
     answer.flow({
       chunk(bytes) {
-        // The transport's buffers are its own once the call returns.
-        chunks.push(Buffer.from(bytes));
+        chunks.push(bytes);
         size += bytes.length;
         if (size < MAX_ERROR_BYTES) return;
         answer.abort();
