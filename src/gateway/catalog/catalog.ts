@@ -1,0 +1,152 @@
+import type { CatalogModel } from '../exchange.ts';
+import { type BuiltinModel, type BuiltinModels, spellingsOf } from './builtin-models.ts';
+import { defaultUpstreamId, type ModelProvider, speaksClientNames } from './provider-ids.ts';
+
+export interface CatalogUpstream {
+  readonly name: string;
+  readonly provider: ModelProvider;
+  readonly region: string | undefined;
+  /** Client models it takes, each with at most one `*`; undefined: all. */
+  readonly models: readonly string[] | undefined;
+}
+
+export interface ConfiguredModel {
+  readonly id: string;
+  readonly label: string | undefined;
+  readonly description: string | undefined;
+  readonly upstreamModel: Readonly<Record<string, string>>;
+}
+
+export interface CatalogOptions {
+  readonly upstreams: readonly CatalogUpstream[];
+  readonly models: readonly ConfiguredModel[];
+  readonly includesBuiltin: boolean;
+  /** Send ids that are in no catalog to upstreams that take the client's names. */
+  readonly forwardsUnknown: boolean;
+}
+
+/** A model with all its names; `policy` decides on them. */
+export interface NamedModel extends CatalogModel {
+  readonly family: string | undefined;
+  /** The id and all other spellings, lower case. */
+  readonly spellings: readonly string[];
+}
+
+export interface Catalog {
+  /** The model a client means, in any spelling; `[1m]` counts for nothing. */
+  resolve(clientModel: string): NamedModel | undefined;
+  list(): readonly NamedModel[];
+}
+
+/** The release date of a model that the data does not give (the Messages API's own convention). */
+const UNKNOWN_DATE = '1970-01-01T00:00:00Z';
+const ONE_MILLION_MARK = /\[1m\]$/i;
+
+/** The model's name without the client's `[1m]` mark. */
+export function withoutMark(model: string): string {
+  return model.replace(ONE_MILLION_MARK, '');
+}
+
+/** What models exist here and what each upstream calls them. Built-in ones can be renamed or mapped by `models[]`. */
+export function createCatalog(options: CatalogOptions, builtin: BuiltinModels): Catalog {
+  const configured = new Map(options.models.map((model) => [withoutMark(model.id).toLowerCase(), model]));
+  const configuredFor = (model: BuiltinModel): ConfiguredModel | undefined =>
+    spellingsOf(model)
+      .map((spelling) => configured.get(spelling.toLowerCase()))
+      .find((found) => found !== undefined);
+
+  const idFor = (
+    upstream: CatalogUpstream,
+    clientModel: string,
+    model: BuiltinModel | undefined,
+    own: ConfiguredModel | undefined,
+  ) => {
+    if (upstream.models && !isTaken(upstream.models, clientModel, model)) return undefined;
+    const mapped = own?.upstreamModel[upstream.name];
+    if (mapped !== undefined) return withoutMark(mapped);
+    if (!model) return undefined;
+    const fallback = defaultUpstreamId(upstream.provider, model, upstream.region);
+    // A name that the upstream knows goes along as the client wrote it.
+    const isNative =
+      speaksClientNames(upstream.provider) &&
+      [model.id, ...model.aliases, ...model.snapshots].includes(clientModel);
+    return fallback !== undefined && isNative ? clientModel : fallback;
+  };
+
+  const named = (
+    clientModel: string,
+    model: BuiltinModel | undefined,
+    own: ConfiguredModel | undefined,
+  ): NamedModel => {
+    const ids = new Map(
+      options.upstreams.map((upstream) => [upstream.name, idFor(upstream, clientModel, model, own)]),
+    );
+    const id = own ? withoutMark(own.id) : (model?.id ?? clientModel);
+    const spellings = [id, ...(model ? spellingsOf(model) : [])].map((spelling) => spelling.toLowerCase());
+    return {
+      id,
+      displayName: own?.label ?? model?.displayName ?? id,
+      description: own?.description,
+      createdAt: dateOf(model),
+      maxInputTokens: model?.maxInputTokens ?? null,
+      maxOutputTokens: model?.maxOutputTokens ?? null,
+      family: model?.family,
+      spellings: [...new Set(spellings)],
+      upstreamId: (upstreamName) => ids.get(upstreamName),
+    };
+  };
+
+  const unknown = (clientModel: string): NamedModel | undefined => {
+    if (!options.forwardsUnknown) return undefined;
+    const takers = new Set(
+      options.upstreams
+        .filter(
+          ({ provider, models }) =>
+            speaksClientNames(provider) && (!models || isTaken(models, clientModel, undefined)),
+        )
+        .map(({ name }) => name),
+    );
+    const model = named(clientModel, undefined, undefined);
+    return { ...model, upstreamId: (upstreamName) => (takers.has(upstreamName) ? clientModel : undefined) };
+  };
+
+  const listed = [
+    ...(options.includesBuiltin ? builtin.models : []).map((model) =>
+      named(model.id, model, configuredFor(model)),
+    ),
+    ...options.models
+      .filter(({ id }) => !options.includesBuiltin || !builtin.find(withoutMark(id)))
+      .map((own) => named(withoutMark(own.id), builtin.find(withoutMark(own.id)), own)),
+  ].filter((model) => options.upstreams.some(({ name }) => model.upstreamId(name) !== undefined));
+
+  return {
+    list: () => listed,
+    resolve(clientModel) {
+      const wanted = withoutMark(clientModel);
+      const own = configured.get(wanted.toLowerCase());
+      const model = builtin.find(wanted);
+      if (own) return named(wanted, model, own);
+      if (model && options.includesBuiltin) return named(wanted, model, configuredFor(model));
+      const related = model && configuredFor(model);
+      return related ? named(wanted, model, related) : unknown(wanted);
+    },
+  };
+}
+
+/** Whether an upstream's `models` takes this model, by the client's name or any other. */
+function isTaken(patterns: readonly string[], clientModel: string, model: BuiltinModel | undefined): boolean {
+  const names = [clientModel, ...(model ? spellingsOf(model) : [])].map((name) => name.toLowerCase());
+  return patterns.some((pattern) => {
+    const [head = '', tail] = withoutMark(pattern).toLowerCase().split('*');
+    return names.some((name) =>
+      tail === undefined
+        ? name === head
+        : name.length >= head.length + tail.length && name.startsWith(head) && name.endsWith(tail),
+    );
+  });
+}
+
+function dateOf(model: BuiltinModel | undefined): string {
+  const digits = /(\d{4})(\d{2})(\d{2})$/.exec(model?.snapshots[0] ?? '');
+  return digits ? `${digits[1]}-${digits[2]}-${digits[3]}T00:00:00Z` : UNKNOWN_DATE;
+}
