@@ -60,7 +60,7 @@ export function createAuthorisation({ policies, catalog }: AuthoriseParts): Auth
     authorise(caller, clientModel) {
       const view = viewFor(caller);
       const model = view.models.get(clientModel) ?? judge(view, clientModel, catalog.resolve(clientModel));
-      return { caller, model, requestedModel: clientModel.replace(/\[1m\]$/i, '') } as Permit;
+      return { caller, model, requestedModel: clientModel.replace(/\[1m\]$/i, '') } as unknown as Permit;
     },
   };
 }
