@@ -1,25 +1,24 @@
 import { z } from 'zod';
+import { printable } from './printable.ts';
 
-/** What an access token says about its holder. Not verified: for showing only, never for deciding. */
+/** What an access token says about its holder, cleaned for printing. Not verified: for showing, never for deciding. */
 export interface TokenClaims {
   readonly email: string | undefined;
-  readonly name: string | undefined;
   readonly groups: readonly string[];
 }
 
 const format = z.object({
   email: z.string().optional().catch(undefined),
-  name: z.string().optional().catch(undefined),
   groups: z.array(z.string()).catch([]),
 });
 
 /** Reads the claims of a JWT (RFC 7519); a token that is none has no claims to show. */
 export function readTokenClaims(token: string): TokenClaims {
   const parsed = format.safeParse(decode(token.split('.')[1] ?? ''));
-  return parsed.success ? { email: undefined, name: undefined, ...parsed.data } : { ...NONE };
+  if (!parsed.success) return { email: undefined, groups: [] };
+  const { email, groups } = parsed.data;
+  return { email: email && printable(email), groups: groups.map(printable) };
 }
-
-const NONE: TokenClaims = { email: undefined, name: undefined, groups: [] };
 
 function decode(part: string): unknown {
   try {

@@ -48,7 +48,10 @@ export async function status(host: Host, { gatewayUrl }: StatusOptions, machine?
 }
 
 async function describe({ certificates, credentials }: Developer, session: SignedIn): Promise<GatewayStatus> {
-  const { readTokenClaims } = await import('../client/token-claims.ts');
+  const [{ readTokenClaims }, { printable }] = await Promise.all([
+    import('../client/token-claims.ts'),
+    import('../client/printable.ts'),
+  ]);
   const { origin, hostname, isHttps } = session.gateway;
   try {
     const asked = await ask(session);
@@ -56,7 +59,7 @@ async function describe({ certificates, credentials }: Developer, session: Signe
     const claims = readTokenClaims(account.accessToken);
     return {
       gateway: origin,
-      account: account.email ?? claims.email,
+      account: account.email === undefined ? claims.email : printable(account.email),
       groups: claims.groups,
       tokenExpiresAt: new Date(account.expiresAtMs).toISOString(),
       isRenewable: account.refreshToken !== undefined,

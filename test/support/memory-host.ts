@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import { Command } from 'commander';
 import { endingFor } from '../../src/commands/exit-codes.ts';
@@ -10,8 +11,10 @@ export interface MemoryHost extends Host {
   readonly questions: readonly string[];
   out(): string;
   err(): string;
-  /** What Ctrl-C does. */
+  /** What Ctrl-C does to `interrupted`. */
   interrupt(): void;
+  /** Calls the listeners of a signal. */
+  signal(name: NodeJS.Signals): void;
 }
 
 export interface MemoryHostOptions {
@@ -31,6 +34,7 @@ export function createMemoryHost(options: MemoryHostOptions = {}): MemoryHost {
   const stdout = collect();
   const stderr = collect();
   const questions: string[] = [];
+  const signals = new EventEmitter();
   const answers = [...(options.answers ?? [])];
   const controller = new AbortController();
   const interrupt = () => controller.abort(new CodedError('interrupted'));
@@ -58,7 +62,11 @@ export function createMemoryHost(options: MemoryHostOptions = {}): MemoryHost {
     },
     progress: () => ({ update: () => undefined, succeed: () => undefined, stop: () => undefined }),
     interrupted: controller.signal,
-    onSignal: () => () => undefined,
+    onSignal(name, listener) {
+      signals.on(name, listener);
+      return () => signals.off(name, listener);
+    },
+    signal: (name) => void signals.emit(name),
     questions,
     out: stdout.text,
     err: stderr.text,
@@ -90,7 +98,8 @@ export async function runCommand(
       if (isCommanderError(error)) return error.exitCode === 0 ? 0 : 2;
       if (!(error instanceof CodedError)) throw error;
       const ending = endingFor(error);
-      host.stderr.write(`${[ending.sentence, ending.hint].filter(Boolean).join('\n')}\n`);
+      const lines = [ending.sentence, ending.hint].filter(Boolean);
+      host.stderr.write(lines.map((line) => `${line}\n`).join(''));
       return ending.exitCode;
     },
   );
