@@ -133,7 +133,12 @@ const oauthErrors: Readonly<Record<OAuthErrorCode, OAuthDescription>> = {
     'authorization_pending',
     'the sign-in has not been finished in the browser yet',
   ),
-  slow_down: oauth('slow_down', 'polling too fast; wait five seconds more between polls'),
+  slow_down: {
+    ...oauth('slow_down', (facts) =>
+      String(facts['sentence'] ?? 'polling too fast; wait five seconds more between polls'),
+    ),
+    headers: (facts) => (facts['retryAfterSeconds'] === undefined ? {} : retryAfter(facts)),
+  },
   access_denied: oauth('access_denied', 'the sign-in was refused'),
   expired_token: oauth('expired_token', 'the sign-in took too long; start again'),
   temporarily_unavailable: {

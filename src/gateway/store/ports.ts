@@ -66,6 +66,12 @@ export interface RateLimit {
 }
 
 export interface RateCounters {
+  /** What `hit` would say, without counting. */
+  peek(
+    key: string,
+    limit: RateLimit,
+    nowMs: number,
+  ): Promise<{ readonly allowed: boolean; readonly retryAfterSeconds: number }>;
   /** Counts one hit in the fixed window of `key`; atomic over all replicas. */
   hit(
     key: string,

@@ -1,0 +1,110 @@
+import type { Clock } from '../../kernel/clock.ts';
+import { CodedError } from '../../kernel/coded-error.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Revocation, Revocations, RevocationTarget, Sessions } from '../store/ports.ts';
+
+/** How often each replica asks for new revocations; well below the five seconds that are promised. */
+const POLL_INTERVAL_MS = 1_000;
+
+export interface RevocationList {
+  /** Whether a token of this session, issued at this moment, has been revoked. From memory: cheap enough for every request. */
+  isRevoked(sid: string, sub: string, issuedAtMs: number): boolean;
+  /**
+   * Ends sessions: at once here, within seconds on other replicas. Resolves with how many live sessions it ended; throws
+   * `store_unavailable` when it holds here only for now and will be written later.
+   */
+  revoke(target: RevocationTarget): Promise<number>;
+  start(): Promise<void>;
+  stop(): void;
+}
+
+export interface RevocationParts {
+  readonly store: { readonly revocations: Revocations; readonly sessions: Sessions };
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The longest that any token issued now can live. */
+  readonly longestTokenMs: number;
+}
+
+/** Keeps every revocation that still matters in memory; goes on from there while the store is down. */
+export function createRevocationList({ store, clock, log, longestTokenMs }: RevocationParts): RevocationList {
+  const bySid = new Map<string, number>();
+  const bySub = new Map<string, Revocation>();
+  let everyone: Revocation | undefined;
+  let cursor: string | undefined;
+  /** Made while the store was down. */
+  let unwritten: Revocation[] = [];
+  const stopping = new AbortController();
+
+  const remember = (revocation: Revocation): void => {
+    const { target, untilMs } = revocation;
+    if ('sid' in target) bySid.set(target.sid, Math.max(untilMs, bySid.get(target.sid) ?? 0));
+    else if ('sub' in target) bySub.set(target.sub, later(revocation, bySub.get(target.sub)));
+    else everyone = later(revocation, everyone);
+  };
+
+  const forgetExpired = (nowMs: number): void => {
+    for (const [sid, untilMs] of bySid) if (untilMs < nowMs) bySid.delete(sid);
+    for (const [sub, { untilMs }] of bySub) if (untilMs < nowMs) bySub.delete(sub);
+    if (everyone && everyone.untilMs < nowMs) everyone = undefined;
+  };
+
+  const write = async (revocation: Revocation): Promise<number> => {
+    const { target, sinceMs, untilMs } = revocation;
+    return store.sessions.revoke(target, sinceMs, untilMs);
+  };
+
+  const poll = async (): Promise<void> => {
+    const now = clock.now();
+    while (unwritten[0]) {
+      await write(unwritten[0]);
+      unwritten = unwritten.slice(1);
+    }
+    const found = await store.revocations.listAfter(cursor, now);
+    found.entries.forEach(remember);
+    cursor = found.cursor;
+    forgetExpired(now);
+  };
+
+  const pollForever = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      try {
+        await clock.sleep(POLL_INTERVAL_MS, stopping.signal);
+        await poll();
+      } catch (error) {
+        // The store says once itself that it is down; anything else is worth a line.
+        if (!stopping.signal.aborted && !(error instanceof CodedError))
+          log.error(`revocations: ${String(error)}`);
+      }
+    }
+  };
+
+  return {
+    isRevoked(sid, sub, issuedAtMs) {
+      if (bySid.size > 0 && bySid.has(sid)) return true;
+      if (everyone !== undefined && issuedAtMs <= everyone.sinceMs) return true;
+      const person = bySub.size > 0 ? bySub.get(sub) : undefined;
+      return person !== undefined && issuedAtMs <= person.sinceMs;
+    },
+    async revoke(target) {
+      const now = clock.now();
+      const revocation = { target, sinceMs: now, untilMs: now + longestTokenMs };
+      remember(revocation);
+      try {
+        return await write(revocation);
+      } catch (error) {
+        unwritten.push(revocation);
+        throw error;
+      }
+    },
+    async start() {
+      await poll();
+      void pollForever();
+    },
+    stop: () => stopping.abort(),
+  };
+}
+
+function later(a: Revocation, b: Revocation | undefined): Revocation {
+  return b && b.sinceMs > a.sinceMs ? b : a;
+}
