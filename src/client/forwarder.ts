@@ -30,7 +30,7 @@ export async function startForwarder({
   describe,
 }: ForwarderOptions): Promise<Forwarder> {
   const secret = randomBytes(32).toString('base64url');
-  const server = createServer({ requestTimeout: 0 }, (request, response) => {
+  const server = createServer(SERVER_OPTIONS, (request, response) => {
     serve(request, response).catch((error: unknown) => refuse(response, error, describe));
   });
 
@@ -68,6 +68,9 @@ export async function startForwarder({
       }),
   };
 }
+
+/** Uploads may take their time; idle connections outlive the pauses of the programs that keep them. */
+const SERVER_OPTIONS = { requestTimeout: 0, keepAliveTimeout: 120_000, noDelay: true } as const;
 
 const METHODS: ReadonlyMap<string, GatewayRequest['method']> = new Map(
   (['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const).map((name) => [name, name]),

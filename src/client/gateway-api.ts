@@ -4,7 +4,7 @@ import { CodedError } from '../kernel/coded-error.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
 import { paths } from '../kernel/protocol.ts';
 import type { GatewayConnection, GatewayResponse } from './gateway-connection.ts';
-import { type JsonAnswer, readText, requestJson, retryAfterSeconds } from './json-request.ts';
+import { type JsonAnswer, parseJson, readText, requestJson, retryAfterSeconds } from './json-request.ts';
 import { printable } from './printable.ts';
 
 export interface Model {
@@ -110,7 +110,7 @@ export function createGatewayApi({ connect, token, gateway }: GatewayApiOptions)
       });
       if (response.status === 200) return response;
       const text = await readText(response);
-      throw refusal({ status: response.status, headers: response.headers, json: parse(text) }, gateway);
+      throw refusal({ status: response.status, headers: response.headers, json: parseJson(text) }, gateway);
     },
   };
 }
@@ -171,13 +171,4 @@ function codeOf(status: number, type: string): ErrorCode {
 
 function notUnderstood(why: string): CodedError {
   return new CodedError('gateway_answer', { facts: { why } });
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Judged by its status alone.
-    return undefined;
-  }
 }

@@ -24,7 +24,7 @@ export async function requestJson(
   try {
     const response = await connection.request({ ...request, signal });
     const text = await readText(response);
-    return { status: response.status, headers: response.headers, json: parse(text) };
+    return { status: response.status, headers: response.headers, json: parseJson(text) };
   } catch (cause) {
     if (cause instanceof CodedError) throw cause;
     request.signal?.throwIfAborted();
@@ -53,11 +53,12 @@ export function retryAfterSeconds(headers: GatewayResponse['headers']): number |
   return typeof value === 'string' && /^\d{1,6}$/.test(value) ? Number(value) : undefined;
 }
 
-function parse(text: string): unknown {
+/** `undefined` for text that is not JSON. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // What is not JSON is judged by its status alone.
+    // An answer that is not JSON is judged by its status alone.
     return undefined;
   }
 }

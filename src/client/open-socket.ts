@@ -1,6 +1,9 @@
 import { isIP, type LookupFunction, connect as netConnect, type Socket } from 'node:net';
 import { type SecureContext, type TLSSocket, connect as tlsConnect } from 'node:tls';
 
+/** Node's own quarter of a second is less than a handshake takes over a slow VPN. */
+const ATTEMPT_TIMEOUT_MS = 2_000;
+
 /** Connects to the first of the given addresses that answers. No resolver is asked: the addresses were judged. */
 export function connectTcp(addresses: readonly string[], port: number, timeoutMs: number): Promise<Socket> {
   const socket = netConnect({
@@ -8,6 +11,7 @@ export function connectTcp(addresses: readonly string[], port: number, timeoutMs
     port,
     lookup: answerWith(addresses),
     autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
     noDelay: true,
     keepAlive: true,
   });

@@ -223,6 +223,46 @@ describe('the forwarder', () => {
     await expect(response.text()).rejects.toThrow();
   });
 
+  it('answers with a sentence when the gateway is gone, also in the middle of an upload', async () => {
+    const { forwarder, gateway } = await start({});
+    await gateway.close();
+    const response = await post(forwarder, { body: Buffer.alloc(8 * 1024 * 1024) });
+    expect(response.status).toBe(502);
+    expect(await response.json()).toMatchObject({ error: { message: 'described: gateway_unreachable' } });
+  });
+
+  it('answers with a sentence when the gateway hangs up before it answers', async () => {
+    const { forwarder } = await start({
+      raw: (request) => void request.once('data', () => request.socket.destroy()),
+    });
+    const response = await post(forwarder, { body: Buffer.alloc(8 * 1024 * 1024) });
+    expect(response.status).toBe(502);
+  });
+
+  it('hands on an answer that comes before the body was read', async () => {
+    const early = JSON.stringify({
+      type: 'error',
+      error: { type: 'request_too_large', message: 'too large' },
+    });
+    const { forwarder } = await start({
+      raw: (request, response) => {
+        response.writeHead(413, { 'content-type': 'application/json' }).end(early);
+        request.resume();
+      },
+    });
+    const response = await post(forwarder, { body: Buffer.alloc(8 * 1024 * 1024) });
+    expect([response.status, await response.text()]).toEqual([413, early]);
+  });
+
+  it('hands on HEAD and empty answers', async () => {
+    const { forwarder } = await start({
+      raw: (request, response) => void response.writeHead(request.method === 'HEAD' ? 200 : 204).end(),
+    });
+    const headers = { authorization: `Bearer ${forwarder.secret}` };
+    expect((await fetch(`${forwarder.url}/api/hello`, { method: 'HEAD', headers })).status).toBe(200);
+    expect((await fetch(`${forwarder.url}/x`, { headers })).status).toBe(204);
+  });
+
   it.each([
     ['session_over', 401, 'authentication_error'],
     ['gateway_unreachable', 502, 'api_error'],

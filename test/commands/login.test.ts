@@ -1,4 +1,4 @@
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { registerLogin } from '../../src/commands/login.ts';
@@ -179,6 +179,15 @@ describe('sign-in at a desk', () => {
     expect(result.exitCode).toBe(130);
     expect(revoked()).toEqual(['the-refresh-token']);
     expect(await world.stored(gateway.origin)).toBeUndefined();
+  });
+
+  it('revokes a session that it cannot store', async () => {
+    const gateway = await startGateway();
+    await mkdir(join(world.folder, 'sessions'), { recursive: true });
+    await chmod(join(world.folder, 'sessions'), 0o777);
+    const result = await login(atDesk([true, true]), ['--gateway-url', gateway.origin]);
+    expect(result.exitCode).toBe(4);
+    expect(revoked()).toEqual(['the-refresh-token']);
   });
 
   it('does not ask about the account with --yes', async () => {
