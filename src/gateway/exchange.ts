@@ -132,10 +132,11 @@ export interface BodyMember {
   readonly valueEnd: number;
 }
 
-/** Where a request may be sent, in order. Only a `Permit` yields one. */
+/** What is to be sent, for whom. Only a `Permit` yields one. */
 export interface Plan {
   readonly permit: Permit;
   readonly body: ScannedBody;
+  /** The client asked for a streamed answer. */
   readonly isStreamed: boolean;
 }
 
@@ -145,21 +146,30 @@ export interface Answer {
   readonly upstreamModel: string;
   readonly upstreamRequestId: string | undefined;
   readonly status: number;
-  /** What of the upstream's headers the client gets. */
+  /** What of the upstream's headers the client gets; never a `content-length`. */
   readonly headers: ReplyHeaders;
   readonly isEventStream: boolean;
   readonly sendsPings: boolean;
   readonly source: AnswerSource;
 }
 
+/** Where an answer's bytes go. After `end` or `fail` nothing more is called. */
+export interface AnswerSink {
+  chunk(bytes: Buffer): void;
+  end(): void;
+  fail(error: Error): void;
+}
+
+/** Bytes that wait until `flow` names their sink. */
 export interface AnswerSource {
-  flow(sink: { chunk(bytes: Buffer): void; end(): void; fail(error: Error): void }): void;
+  flow(sink: AnswerSink): void;
   pause(): void;
   resume(): void;
+  /** Ends the request at the upstream; the sink hears it as `fail`. */
   abort(): void;
 }
 
-/** Token counts as the upstream reported them last. */
+/** Token counts as the upstream reported them last; output is estimated when a stream ended before it said. */
 export interface Usage {
   readonly inputTokens: number | undefined;
   readonly outputTokens: number | undefined;
@@ -177,4 +187,6 @@ export interface Relayed {
   /** `Clock.monotonicMs()` of the first body byte. */
   readonly firstByteAtMs: number | undefined;
   readonly usage: Usage;
+  /** What broke, for the operator's log; undefined unless the upstream broke. */
+  readonly fault: string | undefined;
 }

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import type { Usage } from '../exchange.ts';
+import { lengthOfDelta } from './delta-length.ts';
 import { NO_USAGE, updatedUsage } from './usage.ts';
 
 export interface EventReader {
   /** Looks at bytes on their way to the client; never changes, keeps or delays them. */
   read(chunk: Buffer): void;
+  /** What has been reported; output is estimated from the text relayed until the final report comes. */
   readonly usage: Usage;
   /** `message_stop` has passed: the answer is whole. */
   readonly isComplete: boolean;
@@ -14,85 +16,117 @@ export interface EventReader {
   readonly isAtBoundary: boolean;
 }
 
-/** An event of interest longer than this is passed over. */
-const MAX_EVENT_BYTES = 4 * 1024 * 1024;
-const MARKS = [Buffer.from('message_'), Buffer.from('error')];
-const LONGEST_HEAD = 'event: message_delta\r\n'.length;
+type EventName = 'message_start' | 'message_delta' | 'message_stop' | 'error' | 'content_block_delta';
+/** `unnamed` until an `event` line comes, `other` for names that mean nothing here. */
+type Kind = EventName | 'unnamed' | 'other';
+
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const NAMES: readonly (readonly [EventName, Buffer])[] = (
+  ['content_block_delta', 'message_start', 'message_delta', 'message_stop', 'error'] as const
+).map((name) => [name, Buffer.from(name)]);
+const EVENT = Buffer.from('event:');
+const DATA = Buffer.from('data:');
+/** Data without an `event` line before it says what it is in its first member. */
+const TYPE = Buffer.from('{"type":"');
+
+/** Of a line that arrives in pieces: what is kept when it is of interest, and when it is not. */
+const MAX_KEPT_BYTES = 1024 * 1024;
+const MAX_GLANCE_BYTES = 160;
+/** The floor for answers that end before the final report. */
+const CHARACTERS_PER_TOKEN = 4;
 
 const MessageStart = z.object({ message: z.object({ usage: z.unknown() }) });
 const MessageDelta = z.object({ usage: z.unknown() });
 
 /**
  * Reads the events of a Messages API stream that matter to the gateway (`message_start`, `message_delta`, `message_stop`,
- * `error`), found by native byte search. Content is never decoded. Works for every way of cutting the stream into chunks,
- * LF and CRLF, and `data` on several lines.
+ * `error`). Lines are found by native byte search; of content only the length is looked at. Works for every way of
+ * cutting the stream into chunks, LF and CRLF, and `data` on several lines (WHATWG HTML section 9.2).
  */
 export function createEventReader(): EventReader {
   let usage = NO_USAGE;
+  let hasFinalUsage = false;
+  let textLength = 0;
   let isComplete = false;
   let hasErrorEvent = false;
-  /** The beginning of an event whose end has not arrived, when it may be of interest. */
-  let begun: Buffer | undefined;
-  /** In the middle of an event that is of no interest: only its end matters. */
-  let isSkipping = false;
-  /** The last bytes seen, enough to find an event's end across chunks. */
-  let tail: Buffer = Buffer.alloc(0);
 
-  const take = (name: string, data: string): void => {
-    if (name === 'message_stop') isComplete = true;
-    else if (name === 'error') hasErrorEvent = true;
-    else if (name === 'message_start') {
-      const parsed = MessageStart.safeParse(parseJson(data));
+  let kind: Kind = 'unnamed';
+  let data: string[] = [];
+  let isInEvent = false;
+
+  /** A line whose end has not arrived: its first bytes, and how long it is so far. */
+  let partial: Buffer[] = [];
+  let keptBytes = 0;
+  let partialBytes = 0;
+
+  const takeLine = (bytes: Buffer, start: number, lineEnd: number, length: number): void => {
+    const end = lineEnd > start && bytes[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd;
+    if (end === start) return endEvent();
+    isInEvent = true;
+    if (startsWith(bytes, DATA, start, end)) {
+      const value = valueStart(bytes, start + DATA.length);
+      if (kind === 'unnamed') kind = kindOfData(bytes, value, end);
+      if (kind === 'content_block_delta') textLength += lengthOfDelta(bytes, value, length - (value - start));
+      else if (kind !== 'other' && kind !== 'unnamed') data.push(bytes.toString('utf8', value, end));
+    } else if (startsWith(bytes, EVENT, start, end)) {
+      kind = kindOf(bytes, valueStart(bytes, start + EVENT.length), end);
+    }
+  };
+
+  const endEvent = (): void => {
+    if (kind === 'message_stop') isComplete = true;
+    else if (kind === 'error') hasErrorEvent = true;
+    else if (kind === 'message_start') {
+      const parsed = MessageStart.safeParse(parseJson(data.join('\n')));
       if (parsed.success) usage = updatedUsage(NO_USAGE, parsed.data.message.usage);
-    } else if (name === 'message_delta') {
-      const parsed = MessageDelta.safeParse(parseJson(data));
-      if (parsed.success) usage = updatedUsage(usage, parsed.data.usage);
+    } else if (kind === 'message_delta') {
+      const parsed = MessageDelta.safeParse(parseJson(data.join('\n')));
+      const updated = parsed.success ? updatedUsage(usage, parsed.data.usage) : usage;
+      hasFinalUsage ||= updated !== usage;
+      usage = updated;
     }
+    kind = 'unnamed';
+    data = [];
+    isInEvent = false;
   };
 
-  /** Whole events of interest in `bytes`, which begins at an event's first byte. */
-  const scan = (bytes: Buffer): void => {
-    for (const mark of MARKS) {
-      for (let at = bytes.indexOf(mark); at !== -1; at = bytes.indexOf(mark, at + mark.length)) {
-        const start = eventStart(bytes, at);
-        if (start === -1) continue;
-        const { name, data } = fieldsOf(bytes.toString('utf8', start, eventEnd(bytes, start)));
-        take(name, data);
-      }
-    }
+  const keepPartial = (bytes: Buffer, start: number): void => {
+    const isContent = kind === 'content_block_delta' || kind === 'other';
+    const room = (isContent ? MAX_GLANCE_BYTES : MAX_KEPT_BYTES) - keptBytes;
+    const end = Math.min(bytes.length, start + Math.max(0, room));
+    // A copy: a few bytes must not keep the whole chunk alive while the stream is silent.
+    if (end > start) partial.push(Buffer.from(bytes.subarray(start, end)));
+    keptBytes += end - start;
+    partialBytes += bytes.length - start;
   };
 
-  const readFromBoundary = (bytes: Buffer): void => {
-    const end = lastBoundary(bytes);
-    if (end > 0) scan(end === bytes.length ? bytes : bytes.subarray(0, end));
-    const rest = end === bytes.length ? undefined : bytes.subarray(end);
-    begun = rest && mayMatter(rest) && rest.length <= MAX_EVENT_BYTES ? Buffer.from(rest) : undefined;
-    isSkipping = rest !== undefined && begun === undefined;
-    tail = Buffer.from(bytes.subarray(-3));
+  const takePartial = (bytes: Buffer, end: number): void => {
+    keepPartial(bytes.subarray(0, end), 0);
+    const line = Buffer.concat(partial, keptBytes);
+    const length = partialBytes;
+    partial = [];
+    keptBytes = 0;
+    partialBytes = 0;
+    takeLine(line, 0, line.length, length);
   };
 
   return {
     read(chunk) {
-      if (begun) {
-        readFromBoundary(Buffer.concat([begun, chunk]));
-        return;
+      let at = 0;
+      while (at < chunk.length) {
+        const end = chunk.indexOf(LF, at);
+        if (end === -1) return keepPartial(chunk, at);
+        if (partialBytes > 0) takePartial(chunk, end);
+        else takeLine(chunk, at, end, end - at);
+        at = end + 1;
       }
-      if (!isSkipping) {
-        readFromBoundary(chunk);
-        return;
-      }
-      const joined = tail.length > 0 ? Buffer.concat([tail, chunk]) : chunk;
-      const end = firstBoundary(joined);
-      if (end === -1) {
-        tail = Buffer.from(joined.subarray(-3));
-        return;
-      }
-      isSkipping = false;
-      readFromBoundary(joined.subarray(end));
-      if (end === joined.length) tail = Buffer.from(joined.subarray(-3));
     },
     get usage() {
-      return usage;
+      if (hasFinalUsage || textLength === 0) return usage;
+      const floor = Math.ceil(textLength / CHARACTERS_PER_TOKEN);
+      return { ...usage, outputTokens: Math.max(usage.outputTokens ?? 0, floor) };
     },
     get isComplete() {
       return isComplete;
@@ -101,58 +135,34 @@ export function createEventReader(): EventReader {
       return hasErrorEvent;
     },
     get isAtBoundary() {
-      return !isSkipping && begun === undefined;
+      return !isInEvent && partialBytes === 0;
     },
   };
 }
 
-/** An event ends at an empty line: two line ends in a row, LF or CRLF. */
-function lastBoundary(bytes: Buffer): number {
-  const lf = bytes.lastIndexOf('\n\n');
-  if (lf !== -1 && lf + 2 === bytes.length) return lf + 2;
-  const crlf = bytes.lastIndexOf('\n\r\n');
-  return Math.max(lf === -1 ? 0 : lf + 2, crlf === -1 ? 0 : crlf + 3);
+/** One space after the colon is not part of the value. */
+function valueStart(bytes: Buffer, afterColon: number): number {
+  return bytes[afterColon] === SPACE ? afterColon + 1 : afterColon;
 }
 
-function firstBoundary(bytes: Buffer): number {
-  const lf = bytes.indexOf('\n\n');
-  const crlf = bytes.indexOf('\n\r\n');
-  if (lf === -1) return crlf === -1 ? -1 : crlf + 3;
-  return crlf === -1 || lf < crlf ? lf + 2 : crlf + 3;
-}
-
-function eventEnd(bytes: Buffer, start: number): number {
-  const end = firstBoundary(bytes.subarray(start));
-  return end === -1 ? bytes.length : start + end;
-}
-
-/** The start of the line that this mark ends as `event: <mark…>`, or -1: the mark stands inside content. */
-function eventStart(bytes: Buffer, mark: number): number {
-  const space = bytes[mark - 1] === 0x20 ? 1 : 0;
-  const start = mark - space - 6;
-  if (start < 0 || bytes.toString('latin1', start, start + 6) !== 'event:') return -1;
-  return start === 0 || bytes[start - 1] === 0x0a ? start : -1;
-}
-
-/** Whether the beginning of an event can still turn out to be of interest. */
-function mayMatter(begun: Buffer): boolean {
-  const head = begun.toString('latin1', 0, LONGEST_HEAD);
-  const name = /^event: ?(.*?)(\r?\n|$)/s.exec(head);
-  if (!name) return 'event: '.startsWith(head) || !head.startsWith('event:');
-  if (name[2] !== '') return name[1] === 'error' || (name[1]?.startsWith('message_') ?? false);
-  return 'error'.startsWith(name[1] ?? '') || 'message_'.startsWith((name[1] ?? '').slice(0, 8));
-}
-
-function fieldsOf(text: string): { readonly name: string; readonly data: string } {
-  let name = '';
-  const data: string[] = [];
-  for (const line of text.split(/\r?\n/)) {
-    const colon = line.indexOf(':');
-    const value = line.slice(colon + (line[colon + 1] === ' ' ? 2 : 1));
-    if (line.startsWith('event:')) name = value;
-    else if (line.startsWith('data:')) data.push(value);
+function kindOf(bytes: Buffer, start: number, end: number): Kind {
+  for (const [name, word] of NAMES) {
+    if (word.length === end - start && startsWith(bytes, word, start, end)) return name;
   }
-  return { name, data: data.join('\n') };
+  return 'other';
+}
+
+function kindOfData(bytes: Buffer, start: number, end: number): Kind {
+  if (!startsWith(bytes, TYPE, start, end)) return 'other';
+  const name = start + TYPE.length;
+  const quote = bytes.indexOf(0x22, name);
+  return quote === -1 || quote > end ? 'other' : kindOf(bytes, name, quote);
+}
+
+function startsWith(bytes: Buffer, word: Buffer, start: number, end: number): boolean {
+  if (end - start < word.length) return false;
+  for (let i = 0; i < word.length; i += 1) if (bytes[start + i] !== word[i]) return false;
+  return true;
 }
 
 /** Malformed data is no usage; the meter never breaks the relay. */

@@ -1,21 +1,30 @@
-import type { TransportAnswer } from './transport.ts';
+import type { AnswerSource } from '../exchange.ts';
 
-/** Error answers are small; what is longer than this is cut. */
-const MAX_ERROR_BYTES = 1024 * 1024;
+export interface CollectLimits {
+  readonly maxBytes: number;
+  /** Longest wait for the whole. */
+  readonly withinMs: number;
+}
 
-/** Reads an error answer whole. One that breaks off counts with what arrived. */
-export function collectBody(answer: TransportAnswer): Promise<Buffer> {
+/** Error answers are small and come at once. */
+const ERROR_LIMITS: CollectLimits = { maxBytes: 1024 * 1024, withinMs: 10_000 };
+
+/** Reads an error answer whole. One that breaks off, stalls or does not end counts with what arrived. */
+export function collectBody(source: AnswerSource, limits: CollectLimits = ERROR_LIMITS): Promise<Buffer> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    const done = () => resolve(Buffer.concat(chunks).subarray(0, MAX_ERROR_BYTES));
-    answer.flow({
+    const done = (): void => {
+      clearTimeout(deadline);
+      resolve(Buffer.concat(chunks).subarray(0, limits.maxBytes));
+    };
+    const deadline = setTimeout(source.abort, limits.withinMs);
+    source.flow({
       chunk(bytes) {
+        if (size >= limits.maxBytes) return;
         chunks.push(bytes);
         size += bytes.length;
-        if (size < MAX_ERROR_BYTES) return;
-        answer.abort();
-        done();
+        if (size >= limits.maxBytes) source.abort();
       },
       end: done,
       fail: done,

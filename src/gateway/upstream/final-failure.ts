@@ -2,22 +2,34 @@ import { CodedError } from '../../kernel/coded-error.ts';
 import type { Answer } from '../exchange.ts';
 import type { Verdict } from './provider.ts';
 
-/** Why an upstream did not serve: its answer, or none when the connection failed. */
+/** Why an upstream did not serve. */
 export interface Failure {
   readonly verdict: Verdict;
+  /** Undefined when it was not asked, could not be reached or broke off. */
   readonly answer: Answer | undefined;
 }
 
 /**
  * What the client gets when no upstream served, in order of preference: the last 429, the last 529, the gateway's own
  * refused credential, the last 404, the last 501, else `upstreams_failed` with the number of configured upstreams.
+ * Throws CodedError `upstream_credentials`, `not_supported`, `upstreams_failed`, and `request_too_large` when no upstream
+ * could be asked for the body's size.
  */
 export function finalFailure(failures: readonly Failure[], configured: number): Answer {
   const lastWith = (status: number) => failures.findLast(({ answer }) => answer?.status === status)?.answer;
   const busy = lastWith(429) ?? lastWith(529);
   if (busy) return busy;
-  if (lastWith(401) ?? lastWith(403)) throw new CodedError('upstream_credentials');
+  if (failures.some(isCredentialFailure)) throw new CodedError('upstream_credentials');
   const missing = lastWith(404) ?? lastWith(501);
   if (missing) return missing;
+  if (failures.some(({ verdict }) => verdict === 'unsupported')) throw new CodedError('not_supported');
+  if (failures.length > 0 && failures.every(({ verdict }) => verdict === 'too_large'))
+    throw new CodedError('request_too_large');
   throw new CodedError('upstreams_failed', { facts: { attempted: configured } });
+}
+
+/** The upstream refused the credential, or there was none to show. An account without money is another matter. */
+function isCredentialFailure({ verdict, answer }: Failure): boolean {
+  if (!answer) return verdict === 'account';
+  return answer.status === 401 || answer.status === 403;
 }

@@ -14,6 +14,8 @@ export interface Provider {
   readonly maxBodyBytes: number | undefined;
   /** Whether the wait for headers of streamed requests is bounded by default. */
   readonly boundsTimeToHeaders: boolean;
+  /** Whether it serves `count_tokens`. */
+  readonly countsTokens: boolean;
   /** The outgoing request; rejects with CodedError `upstream_credentials` when the credential cannot be had. */
   prepare(request: OutgoingRequest): Prepared | Promise<Prepared>;
   /** What an answer that is not a success means. `body` holds at most its first mebibyte. */
@@ -45,6 +47,7 @@ export interface Prepared {
  * - `capacity`: too busy now
  * - `model_missing`: it does not serve this model
  * - `unsupported`: it does not serve this endpoint
+ * - `too_large`: it takes no bodies of this size
  * - `final`: about this developer, so that asking another upstream would be wrong
  * - `broken`: everything else
  */
@@ -54,5 +57,6 @@ export type Verdict =
   | 'capacity'
   | 'model_missing'
   | 'unsupported'
+  | 'too_large'
   | 'final'
   | 'broken';

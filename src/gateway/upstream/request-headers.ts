@@ -24,25 +24,33 @@ export const DEFAULT_ANTHROPIC_VERSION = '2023-06-01';
  */
 export function createHeaderPicker(reserved: readonly string[]): (message: IncomingMessage) => string[] {
   const withheld = new Set([...WITHHELD, ...reserved.map((name) => name.toLowerCase())]);
-  const decisions = new Map<string, string | undefined>();
+  /** By the name as a client spelled it: the name to send, or '' for one that stays here. */
+  const decisions = new Map<string, string>();
 
-  const decide = (rawName: string): string | undefined => {
+  const decide = (rawName: string): string => {
     const name = rawName.toLowerCase();
     const isPassed = PASSED.has(name) || PASSED_PREFIXES.some((prefix) => name.startsWith(prefix));
-    const decision = isPassed && !withheld.has(name) ? name : undefined;
+    const decision = isPassed && !withheld.has(name) ? name : '';
     if (decisions.size < MAX_REMEMBERED_NAMES) decisions.set(rawName, decision);
     return decision;
   };
 
-  return ({ rawHeaders }) => {
+  return ({ rawHeaders, headers }) => {
+    const nominated = nominatedBy(headers.connection);
     const picked: string[] = [];
     for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
       const rawName = rawHeaders[i] as string;
-      const name = decisions.has(rawName) ? decisions.get(rawName) : decide(rawName);
-      if (name !== undefined) picked.push(name, rawHeaders[i + 1] as string);
+      const name = decisions.get(rawName) ?? decide(rawName);
+      if (name !== '' && !nominated?.includes(name)) picked.push(name, rawHeaders[i + 1] as string);
     }
     return picked;
   };
+}
+
+/** Headers that `Connection` makes hop-by-hop (RFC 9110 section 7.6.1). */
+function nominatedBy(connection: string | undefined): readonly string[] | undefined {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return undefined;
+  return connection.split(',').map((name) => name.trim().toLowerCase());
 }
 
 /** The client's betas without the gateway's own, plus those the credential needs; undefined when none is left. */

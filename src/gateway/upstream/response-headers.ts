@@ -3,14 +3,7 @@ import type { ReplyHeaders } from '../exchange.ts';
 type UpstreamHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** What of an upstream's headers reaches the client. Its rate limits, organisation, cookies and banners do not. */
-const RETURNED = [
-  'content-type',
-  'content-encoding',
-  'content-length',
-  'retry-after',
-  'retry-after-ms',
-  'x-should-retry',
-] as const;
+const RETURNED = ['content-type', 'content-encoding', 'retry-after', 'x-should-retry'] as const;
 
 export interface ReadHeaders {
   readonly headers: ReplyHeaders;
@@ -18,7 +11,11 @@ export interface ReadHeaders {
   readonly isEventStream: boolean;
 }
 
-export function answerHeaders(upstream: UpstreamHeaders): ReadHeaders {
+/**
+ * Sorts an answer's headers. One that says nothing about its type counts as the stream it was asked to be: proxies have
+ * been seen to drop the header.
+ */
+export function answerHeaders(upstream: UpstreamHeaders, isStreamExpected: boolean): ReadHeaders {
   const headers: Record<string, string> = {};
   for (const name of RETURNED) {
     const value = upstream[name];
@@ -26,11 +23,12 @@ export function answerHeaders(upstream: UpstreamHeaders): ReadHeaders {
   }
   const upstreamRequestId = printable(upstream['request-id'] ?? upstream['x-request-id']);
   if (upstreamRequestId !== undefined) headers['x-upstream-request-id'] = upstreamRequestId;
-  const isEventStream = headers['content-type']?.startsWith('text/event-stream') ?? false;
+  const type = headers['content-type']?.toLowerCase();
+  const isEventStream = type === undefined ? isStreamExpected : type.startsWith('text/event-stream');
   if (isEventStream) {
-    headers['x-accel-buffering'] = 'no';
+    headers['content-type'] ??= 'text/event-stream';
     headers['cache-control'] = 'no-cache';
-    delete headers['content-length'];
+    headers['x-accel-buffering'] = 'no';
   } else {
     headers['cache-control'] = 'no-store';
   }

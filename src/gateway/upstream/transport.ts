@@ -1,23 +1,12 @@
 import { type buildConnector, type Dispatcher, Pool } from 'undici';
+import type { AnswerSink, AnswerSource } from '../exchange.ts';
 import type { Prepared } from './provider.ts';
 
-/** Where an answer's bytes go. After `end` or `fail` nothing more is called. */
-export interface AnswerSink {
-  chunk(bytes: Buffer): void;
-  end(): void;
-  fail(error: Error): void;
-}
-
-/** An answer whose head has arrived. Bytes wait until `flow` names their sink. */
-export interface TransportAnswer {
+/** An answer whose head has arrived. */
+export interface TransportAnswer extends AnswerSource {
   readonly status: number;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  flow(sink: AnswerSink): void;
-  pause(): void;
-  resume(): void;
-  /** Ends the request at the upstream; the sink hears nothing more. */
-  abort(): void;
 }
 
 export interface TransportOptions {
@@ -28,114 +17,132 @@ export interface TransportOptions {
 }
 
 export interface Transport {
-  /** Rejects with the network's error when no head arrives; `onAbortable` is given the way to cancel until then. */
-  send(
-    request: Prepared,
-    headersTimeoutMs: number,
-    onAbortable: (abort: () => void) => void,
-  ): Promise<TransportAnswer>;
+  /**
+   * Resolves with the answer's head; rejects with the network's error when none arrives, or as soon as `gone` aborts.
+   * The wait for the head begins when the request has been sent.
+   */
+  send(request: Prepared, headersTimeoutMs: number, gone: AbortSignal): Promise<TransportAnswer>;
   close(): Promise<void>;
+}
+
+interface Exchange {
+  readonly handler: Dispatcher.DispatchHandler;
+  abort(): void;
 }
 
 /** The most bytes kept for a sink that has not been named yet. */
 const MAX_WAITING_BYTES = 256 * 1024;
 
-/** One connection pool to one upstream. As many connections as there are requests: no hidden cap. */
+/**
+ * One connection pool to one upstream, HTTP/1.1, one request at a time on each connection and as many connections as
+ * there are requests. Redirects are answers like any other.
+ */
 export function createTransport({ origin, connect, idleTimeoutMs }: TransportOptions): Transport {
   const pool = new Pool(origin, {
     connect,
     connections: null,
     pipelining: 1,
+    allowH2: false,
     keepAliveTimeout: 30_000,
     keepAliveMaxTimeout: 600_000,
     bodyTimeout: idleTimeoutMs,
   });
   return {
-    send: ({ path, headers, body }, headersTimeoutMs, onAbortable) =>
+    send: ({ path, headers, body }, headersTimeout, gone) =>
       new Promise((resolve, reject) => {
-        const handler = createHandler(resolve, reject);
-        onAbortable(handler.abort);
-        pool.dispatch(
-          { path, method: 'POST', headers, body, headersTimeout: headersTimeoutMs },
-          handler.dispatch,
+        const { handler, abort } = createExchange(
+          (answer) => {
+            gone.removeEventListener('abort', abort);
+            resolve(answer);
+          },
+          (error) => {
+            gone.removeEventListener('abort', abort);
+            reject(error);
+          },
         );
+        if (gone.aborted) return abort();
+        gone.addEventListener('abort', abort);
+        pool.dispatch({ path, method: 'POST', headers, body, headersTimeout }, handler);
       }),
     close: () => pool.destroy(),
   };
 }
 
-interface Handler {
-  readonly dispatch: Dispatcher.DispatchHandler;
-  abort(): void;
-}
-
-function createHandler(resolve: (answer: TransportAnswer) => void, reject: (error: Error) => void): Handler {
+/** Turns undici's callbacks into one answer. Bytes that arrive before somebody wants them wait here. */
+function createExchange(
+  resolve: (answer: TransportAnswer) => void,
+  reject: (error: Error) => void,
+): Exchange {
   let controller: Dispatcher.DispatchController | undefined;
   let sink: AnswerSink | undefined;
   let hasHead = false;
-  let isAborted = false;
+  let isPaused = false;
   let waiting: Buffer[] = [];
   let waitingBytes = 0;
-  /** How the answer ended before its sink was named. */
-  let ending: (() => void) | undefined;
+  /** How the answer ended: with an error, or well. */
+  let ending: Error | 'end' | undefined;
+
+  const pause = (): void => {
+    isPaused = true;
+    controller?.pause();
+  };
+
+  const resume = (): void => {
+    isPaused = false;
+    controller?.resume();
+  };
+
+  const finish = (how: Error | 'end'): void => {
+    if (ending !== undefined) return;
+    ending = how;
+    if (!hasHead && how !== 'end') reject(how);
+    else if (sink) tell(sink, how);
+  };
 
   const abort = (): void => {
-    isAborted = true;
-    sink = undefined;
     waiting = [];
+    finish(new Error('aborted'));
     controller?.abort(new Error('aborted'));
   };
 
   const flow = (named: AnswerSink): void => {
-    if (isAborted) return;
-    sink = named;
     const early = waiting;
+    const mayResume = isPaused;
     waiting = [];
-    for (const bytes of early) sink?.chunk(bytes);
-    if (ending) ending();
-    else if (waitingBytes > MAX_WAITING_BYTES) controller?.resume();
-  };
-
-  const finish = (tell: (named: AnswerSink) => void): void => {
-    if (isAborted) return;
-    if (sink) tell(sink);
-    else ending = () => sink && tell(sink);
+    isPaused = false;
+    for (const bytes of early) named.chunk(bytes);
+    sink = named;
+    if (ending !== undefined) tell(named, ending);
+    else if (mayResume && !isPaused) controller?.resume();
   };
 
   return {
     abort,
-    dispatch: {
+    handler: {
       onRequestStart(started) {
         controller = started;
-        if (isAborted) started.abort(new Error('aborted'));
+        if (ending !== undefined) started.abort(new Error('aborted'));
       },
       onResponseStart(_controller, status, headers) {
         // Informational answers come through here as well.
         if (status < 200) return;
         hasHead = true;
-        resolve({
-          status,
-          headers,
-          flow,
-          abort,
-          pause: () => controller?.pause(),
-          resume: () => controller?.resume(),
-        });
+        resolve({ status, headers, flow, abort, pause, resume });
       },
       onResponseData(_controller, bytes) {
+        if (ending !== undefined) return;
         if (sink) return sink.chunk(bytes);
-        if (isAborted) return;
         waiting.push(bytes);
         waitingBytes += bytes.length;
-        if (waitingBytes > MAX_WAITING_BYTES) controller?.pause();
+        if (waitingBytes > MAX_WAITING_BYTES) pause();
       },
-      onResponseEnd() {
-        finish((named) => named.end());
-      },
-      onResponseError(_controller, error) {
-        if (hasHead) finish((named) => named.fail(error));
-        else reject(error);
-      },
+      onResponseEnd: () => finish('end'),
+      onResponseError: (_controller, error) => finish(error),
     },
   };
+}
+
+function tell(sink: AnswerSink, how: Error | 'end'): void {
+  if (how === 'end') sink.end();
+  else sink.fail(how);
 }

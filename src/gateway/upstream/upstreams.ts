@@ -1,9 +1,9 @@
-import { CodedError } from '../../kernel/coded-error.ts';
+import { CodedError, isCodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
-import type { Accepted, Answer, Plan } from '../exchange.ts';
+import type { Accepted, Answer, AnswerSource, Plan } from '../exchange.ts';
 import { collectBody } from './collect-body.ts';
 import { type Failure, finalFailure } from './final-failure.ts';
-import type { Endpoint, Provider } from './provider.ts';
+import type { Endpoint, Provider, Verdict } from './provider.ts';
 import { answerHeaders } from './response-headers.ts';
 import type { Transport, TransportAnswer } from './transport.ts';
 
@@ -22,69 +22,90 @@ export interface UpstreamsOptions {
 
 /** The attempts at one request: `next` tries upstreams in order until one gives an answer for the client. */
 export interface Attempts {
-  /** The next answer to relay: a success, or an error that is the client's. Throws a CodedError when none is left. */
+  /**
+   * The next answer to relay: a success, or an error that is the client's. When none is left, throws CodedError
+   * `upstreams_failed`, `upstream_credentials`, `not_supported`, `request_too_large`, or `client_left` after `abort`.
+   */
   next(): Promise<Answer>;
+  /** Tells that the answer of the last `next` broke off on its way to the client. */
+  broke(fault: string): void;
   /** How many upstreams a request was sent to. */
   readonly tried: number;
   /** Ends whatever is under way; `next` then rejects. */
   abort(): void;
 }
 
+export type Send = (plan: Plan, endpoint: Endpoint, request: Accepted) => Attempts;
+
+/** One upstream's turn: an answer for the client, or why the next upstream is asked. */
+type Turn = { readonly answer: Answer } | { readonly failure: Failure };
+
 /** Requests whose headers come only when all is done may take an hour. */
 const LONGEST_ANSWER_MS = 3_600_000;
 
 /** Sends a planned request to one upstream after the other. */
-export function createUpstreams(
-  { upstreams, ttfbMs }: UpstreamsOptions,
-  log: Log,
-): (plan: Plan, endpoint: Endpoint, request: Accepted) => Attempts {
+export function createUpstreams({ upstreams, ttfbMs }: UpstreamsOptions, log: Log): Send {
   return (plan, endpoint, request) => {
+    const gone = new AbortController();
     const failures: Failure[] = [];
+    let current: Upstream | undefined;
     let at = 0;
     let tried = 0;
-    let isAborted = false;
-    let abortCurrent: () => void = () => undefined;
 
-    const attempt = async (upstream: Upstream, upstreamModel: string): Promise<Answer | undefined> => {
+    const attempt = async (upstream: Upstream, upstreamModel: string): Promise<Turn> => {
       const { provider, transport } = upstream;
-      const { body, permit, isStreamed } = plan;
-      const message = request.message;
       const prepared = await provider.prepare({
         endpoint,
         query: request.query,
-        body,
+        body: plan.body,
         upstreamModel,
-        message,
-        caller: permit.caller,
+        message: request.message,
+        caller: plan.permit.caller,
       });
-      const isBounded = isStreamed && provider.boundsTimeToHeaders;
       tried += 1;
-      const answer = await transport.send(prepared, isBounded ? ttfbMs : LONGEST_ANSWER_MS, (abort) => {
-        abortCurrent = abort;
-        if (isAborted) abort();
-      });
-      if (answer.status >= 200 && answer.status < 300) return answerFrom(upstream, upstreamModel, answer);
-      return refusalFrom(upstream, upstreamModel, answer);
+      const isBounded = plan.isStreamed && provider.boundsTimeToHeaders;
+      const answer = await transport.send(prepared, isBounded ? ttfbMs : LONGEST_ANSWER_MS, gone.signal);
+      const isSuccess = answer.status >= 200 && answer.status < 300;
+      return isSuccess ? success(upstream, upstreamModel, answer) : refusal(upstream, upstreamModel, answer);
     };
 
-    /** An error answer: the client's own, or a failure to remember while the next upstream is asked. */
-    const refusalFrom = async (
+    const success = (upstream: Upstream, upstreamModel: string, answer: TransportAnswer): Turn => {
+      const encoding = answer.headers['content-encoding'];
+      if (encoding === undefined || encoding === 'identity')
+        return { answer: answerFrom(upstream, upstreamModel, answer, plan.isStreamed) };
+      answer.abort();
+      throw new Error(`it answered with content-encoding ${encoding} although identity was asked for`);
+    };
+
+    /** An error answer is the client's own, or a failure to remember while the next upstream is asked. */
+    const refusal = async (
       upstream: Upstream,
       upstreamModel: string,
       answer: TransportAnswer,
-    ): Promise<Answer | undefined> => {
+    ): Promise<Turn> => {
       const body = await collectBody(answer);
       const verdict = upstream.provider.classify(answer.status, body);
-      const whole = answerFrom(upstream, upstreamModel, { ...answer, ...wholeSource(body) });
-      if (verdict === 'request' || verdict === 'final') return whole;
-      failures.push({ verdict, answer: whole });
-      const text = `upstream ${upstream.name} answered ${answer.status} request_id=${request.requestId} upstream_request_id=${whole.upstreamRequestId ?? '-'}`;
-      if (verdict === 'account')
+      const { status, headers } = answer;
+      const source = { status, headers, ...wholeSource(body) };
+      const whole = { ...answerFrom(upstream, upstreamModel, source, false), isEventStream: false };
+      if (verdict === 'request' || verdict === 'final') return { answer: whole };
+      note(upstream, verdict, `answered ${status} upstream_request_id=${whole.upstreamRequestId ?? '-'}`);
+      return { failure: { verdict, answer: whole } };
+    };
+
+    const unreachable = (upstream: Upstream, error: unknown): Turn => {
+      const verdict = isCodedError(error, 'upstream_credentials') ? 'account' : 'broken';
+      note(upstream, verdict, `failed: ${describe(error)}`);
+      return { failure: { verdict, answer: undefined } };
+    };
+
+    const note = ({ name }: Upstream, verdict: Verdict, what: string): void => {
+      const text = `upstream ${name} ${what} request_id=${request.requestId}`;
+      if (verdict !== 'account') log.warn(text);
+      else
         log.error(
-          `${text}: the gateway's credential or account failed there; check upstreams[].auth of ${upstream.name}`,
+          `${text}: the gateway's credential or account failed there; check upstreams[].auth of ${name}`,
         );
-      else log.warn(text);
-      return undefined;
     };
 
     return {
@@ -92,8 +113,12 @@ export function createUpstreams(
         return tried;
       },
       abort() {
-        isAborted = true;
-        abortCurrent();
+        gone.abort();
+      },
+      broke(fault) {
+        if (!current) return;
+        failures.push({ verdict: 'broken', answer: undefined });
+        note(current, 'broken', `broke off: ${fault}`);
       },
       async next() {
         while (at < upstreams.length) {
@@ -101,16 +126,19 @@ export function createUpstreams(
           at += 1;
           const upstreamModel = plan.permit.model.upstreamId(upstream.name);
           if (upstreamModel === undefined) continue;
-          if (plan.body.bytes.length > (upstream.provider.maxBodyBytes ?? Number.POSITIVE_INFINITY)) continue;
-          try {
-            const answer = await attempt(upstream, upstreamModel);
-            if (answer) return answer;
-          } catch (error) {
-            if (isAborted) throw new CodedError('client_left');
-            failures.push({ verdict: 'broken', answer: undefined });
-            log.warn(`upstream ${upstream.name} failed request_id=${request.requestId}: ${describe(error)}`);
+          const unfit = unfitness(upstream, plan, endpoint);
+          if (unfit) {
+            failures.push({ verdict: unfit, answer: undefined });
+            continue;
           }
-          if (isAborted) throw new CodedError('client_left');
+          current = upstream;
+          const turn = await attempt(upstream, upstreamModel).catch((error: unknown) => {
+            if (gone.signal.aborted) throw new CodedError('client_left');
+            return unreachable(upstream, error);
+          });
+          if (gone.signal.aborted) throw new CodedError('client_left');
+          if ('answer' in turn) return turn.answer;
+          failures.push(turn.failure);
         }
         return finalFailure(failures, upstreams.length);
       },
@@ -118,25 +146,37 @@ export function createUpstreams(
   };
 }
 
-function answerFrom(upstream: Upstream, upstreamModel: string, answer: TransportAnswer): Answer {
-  const { headers, upstreamRequestId, isEventStream } = answerHeaders(answer.headers);
+/** Why an upstream that knows the model is not asked all the same. */
+function unfitness({ provider }: Upstream, { body }: Plan, endpoint: Endpoint): Verdict | undefined {
+  if (endpoint === 'count_tokens' && !provider.countsTokens) return 'unsupported';
+  if (body.bytes.length > (provider.maxBodyBytes ?? Number.POSITIVE_INFINITY)) return 'too_large';
+  return undefined;
+}
+
+function answerFrom(
+  upstream: Upstream,
+  upstreamModel: string,
+  source: TransportAnswer,
+  isStreamExpected: boolean,
+): Answer {
+  const { headers, upstreamRequestId, isEventStream } = answerHeaders(source.headers, isStreamExpected);
   return {
     upstreamName: upstream.name,
     upstreamModel,
     upstreamRequestId,
-    status: answer.status,
+    status: source.status,
     headers,
     isEventStream,
     sendsPings: upstream.provider.sendsPings,
-    source: answer,
+    source,
   };
 }
 
 /** A body that is here already. */
-function wholeSource(body: Buffer): Omit<TransportAnswer, 'status' | 'headers'> {
+function wholeSource(body: Buffer): AnswerSource {
   return {
     flow(sink) {
-      sink.chunk(body);
+      if (body.length > 0) sink.chunk(body);
       sink.end();
     },
     pause: () => undefined,

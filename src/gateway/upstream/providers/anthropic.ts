@@ -38,6 +38,7 @@ export function createAnthropic(options: AnthropicOptions): Provider {
     sendsPings: true,
     maxBodyBytes: undefined,
     boundsTimeToHeaders: true,
+    countsTokens: true,
     prepare(request) {
       const headers = pickHeaders(request.message);
       headers.push(...own);

@@ -1,0 +1,66 @@
+import type { Clock } from '../../kernel/clock.ts';
+import type { Accepted, Answer, Relayed, Reply } from '../exchange.ts';
+import { errorEventOf } from './error-event.ts';
+import { NO_USAGE, usageOfMessage } from './usage.ts';
+
+/** An answer that is longer is no message. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Sends an answer that makes sense only as a whole when all of it is here. If the head of a streamed answer is out
+ * already (an earlier upstream broke off after it), the answer becomes an `error` event.
+ */
+export function relayWhole(answer: Answer, request: Accepted, reply: Reply, clock: Clock): Promise<Relayed> {
+  return new Promise((resolve) => {
+    const { source } = answer;
+    const chunks: Buffer[] = [];
+    let size = 0;
+    let isOver = false;
+
+    const finish = (end: Partial<Relayed> & Pick<Relayed, 'outcome'>): void => {
+      isOver = true;
+      forgetGone();
+      resolve({ hasSentBody: false, firstByteAtMs: undefined, usage: NO_USAGE, fault: undefined, ...end });
+    };
+
+    const leave = (): void => {
+      if (isOver) return;
+      finish({ outcome: 'client_left' });
+      source.abort();
+    };
+
+    const forgetGone = request.onGone(leave);
+    if (reply.isOver) return leave();
+
+    source.flow({
+      chunk(bytes) {
+        if (isOver) return;
+        chunks.push(bytes);
+        size += bytes.length;
+        if (size <= MAX_ANSWER_BYTES) return;
+        finish({ outcome: 'upstream_broke', fault: `its answer is longer than ${MAX_ANSWER_BYTES} bytes` });
+        source.abort();
+      },
+      end() {
+        if (isOver) return;
+        const body = joined(chunks, size);
+        const firstByteAtMs = clock.monotonicMs();
+        if (reply.isStarted) {
+          reply.write(errorEventOf(body, request.requestId));
+          reply.break();
+        } else {
+          reply.send(answer.status, answer.headers, body);
+        }
+        finish({ outcome: 'complete', hasSentBody: true, firstByteAtMs, usage: usageOfMessage(body) });
+      },
+      fail(error) {
+        if (!isOver) finish({ outcome: 'upstream_broke', fault: error.message });
+      },
+    });
+  });
+}
+
+function joined(chunks: readonly Buffer[], size: number): Buffer {
+  const [only] = chunks;
+  return chunks.length === 1 && only ? only : Buffer.concat(chunks, size);
+}
