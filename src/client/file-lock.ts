@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { link, open, rename, unlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
@@ -102,11 +102,17 @@ interface Lock {
   readonly ageMs: number;
 }
 
-/** `undefined` when the lock was released meanwhile. */
+/** `undefined` when the lock was released meanwhile. Content and age are those of one file, even if it is replaced. */
 async function inspect(path: string): Promise<Lock | undefined> {
   try {
-    const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)]);
-    return { holder: holder.parse(JSON.parse(text)), ageMs: Date.now() - mtimeMs };
+    const file = await open(path, 'r');
+    try {
+      const { mtimeMs } = await file.stat();
+      const text = await file.readFile('utf8');
+      return { holder: holder.parse(JSON.parse(text)), ageMs: Date.now() - mtimeMs };
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw new CodedError('lock_held', { facts: { path }, cause: error });
