@@ -1,0 +1,77 @@
+import type { Clock } from '../../kernel/clock.ts';
+import { CodedError } from '../../kernel/coded-error.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Database } from './database.ts';
+import { isOutage } from './sql-database.ts';
+
+const FAILURES_TO_OPEN = 3;
+const PROBE_EVERY_MS = 1_000;
+
+/**
+ * Keeps a database that does not answer from holding up requests: after three failures in a row everything fails at once
+ * with `store_unavailable`, and one probe a second finds out when it is back. One log line marks each change.
+ */
+export function withCircuit(
+  database: Database,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): Database {
+  let failures = 0;
+  let isOpen = false;
+  const closing = new AbortController();
+
+  const probe = async (): Promise<void> => {
+    while (isOpen && !closing.signal.aborted) {
+      try {
+        await clock.sleep(PROBE_EVERY_MS, closing.signal);
+        await database.query('select 1');
+        failures = 0;
+        isOpen = false;
+        log.info('store is answering again');
+      } catch {
+        // Still down, and said so already. New connections: the old ones may be waiting for an answer that never comes.
+        if (!closing.signal.aborted) database.reset();
+      }
+    }
+  };
+
+  const failed = (error: unknown): CodedError => {
+    failures += 1;
+    const reason = error instanceof CodedError ? (error.detail ?? error.code) : describe(error);
+    if (failures >= FAILURES_TO_OPEN && !isOpen) {
+      isOpen = true;
+      log.error(
+        `store is not answering (${reason}): sign-in and administration answer 503, signed-in developers go on; trying again every second`,
+      );
+      database.reset();
+      void probe();
+    }
+    return new CodedError('store_unavailable', { detail: reason, cause: error });
+  };
+
+  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (isOpen) throw new CodedError('store_unavailable', { detail: 'the circuit is open' });
+    try {
+      const result = await work();
+      failures = 0;
+      return result;
+    } catch (error) {
+      throw isOutage(error) ? failed(error) : error;
+    }
+  };
+
+  return {
+    query: (text, parameters) => guarded(() => database.query(text, parameters)),
+    transaction: (work) => guarded(() => database.transaction(work)),
+    reset: database.reset,
+    close() {
+      closing.abort();
+      return database.close();
+    },
+  };
+}
+
+/** Connection errors name codes and addresses, never statements or values. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error';
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}
