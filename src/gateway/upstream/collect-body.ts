@@ -9,25 +9,32 @@ export interface CollectLimits {
 /** Error answers are small and come at once. */
 const ERROR_LIMITS: CollectLimits = { maxBytes: 1024 * 1024, withinMs: 10_000 };
 
-/** Reads an error answer whole. One that breaks off, stalls or does not end counts with what arrived. */
-export function collectBody(source: AnswerSource, limits: CollectLimits = ERROR_LIMITS): Promise<Buffer> {
+/** Reads an error answer whole. One that breaks off, stalls, does not end or is given up counts with what arrived. */
+export function collectBody(
+  source: AnswerSource,
+  gone: AbortSignal,
+  { maxBytes, withinMs }: CollectLimits = ERROR_LIMITS,
+): Promise<Buffer> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
     const done = (): void => {
       clearTimeout(deadline);
-      resolve(Buffer.concat(chunks).subarray(0, limits.maxBytes));
+      gone.removeEventListener('abort', source.abort);
+      resolve(Buffer.concat(chunks).subarray(0, maxBytes));
     };
-    const deadline = setTimeout(source.abort, limits.withinMs);
+    const deadline = setTimeout(source.abort, withinMs);
+    gone.addEventListener('abort', source.abort);
     source.flow({
       chunk(bytes) {
-        if (size >= limits.maxBytes) return;
+        if (size >= maxBytes) return;
         chunks.push(bytes);
         size += bytes.length;
-        if (size >= limits.maxBytes) source.abort();
+        if (size >= maxBytes) source.abort();
       },
       end: done,
       fail: done,
     });
+    if (gone.aborted) source.abort();
   });
 }

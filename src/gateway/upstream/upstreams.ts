@@ -83,7 +83,7 @@ export function createUpstreams({ upstreams, ttfbMs }: UpstreamsOptions, log: Lo
       upstreamModel: string,
       answer: TransportAnswer,
     ): Promise<Turn> => {
-      const body = await collectBody(answer);
+      const body = await collectBody(answer, gone.signal);
       const verdict = upstream.provider.classify(answer.status, body);
       const { status, headers } = answer;
       const source = { status, headers, ...wholeSource(body) };
