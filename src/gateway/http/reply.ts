@@ -47,7 +47,11 @@ export function createReply(response: ServerResponse, standing: StandingHeaders)
     send: whole,
     start(status, headers) {
       head(status, headers);
+      // Corked for this turn of the event loop, so that a first chunk at hand leaves together with the head.
+      const { socket } = response;
+      socket?.cork();
       response.flushHeaders();
+      if (socket) process.nextTick(() => socket.uncork());
     },
     write: (chunk) => response.write(chunk),
     onDrain(callback) {

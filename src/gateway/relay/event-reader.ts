@@ -26,6 +26,8 @@ const SPACE = 0x20;
 const NAMES: readonly (readonly [EventName, Buffer])[] = (
   ['content_block_delta', 'message_start', 'message_delta', 'message_stop', 'error'] as const
 ).map((name) => [name, Buffer.from(name)]);
+/** How nearly every event of a stream begins. */
+const DELTA_HEAD = Buffer.from('event: content_block_delta\ndata: ');
 const EVENT = Buffer.from('event:');
 const DATA = Buffer.from('data:');
 /** Data without an `event` line before it says what it is in its first member. */
@@ -112,10 +114,25 @@ export function createEventReader(): EventReader {
     takeLine(line, 0, line.length, length);
   };
 
+  /** Takes a whole content event in one step; -1 when there is none here in its usual form. */
+  const takeDelta = (bytes: Buffer, start: number): number => {
+    if (!startsWith(bytes, DELTA_HEAD, start, bytes.length)) return -1;
+    const value = start + DELTA_HEAD.length;
+    const end = bytes.indexOf(LF, value);
+    if (end === -1 || bytes[end + 1] !== LF) return -1;
+    textLength += lengthOfDelta(bytes, value, end - value);
+    return end + 2;
+  };
+
   return {
     read(chunk) {
       let at = 0;
       while (at < chunk.length) {
+        const afterDelta = isInEvent || partialBytes > 0 ? -1 : takeDelta(chunk, at);
+        if (afterDelta !== -1) {
+          at = afterDelta;
+          continue;
+        }
         const end = chunk.indexOf(LF, at);
         if (end === -1) return keepPartial(chunk, at);
         if (partialBytes > 0) takePartial(chunk, end);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Usage } from '../exchange.ts';
-import { skipKey, skipString, skipValue, skipWhitespace } from '../http/json-syntax.ts';
+import { skipKey, skipValue, skipWhitespace } from '../http/json-syntax.ts';
 
 const count = z.number().int().nonnegative().nullish().catch(undefined);
 
@@ -32,22 +32,33 @@ export function updatedUsage(before: Usage, reported: unknown): Usage {
   };
 }
 
-/** The `usage` of a whole message, found without decoding the rest. */
+/** Inside a string a quote has a backslash before it: these bytes are always a string of their own. */
+const USAGE_KEY = Buffer.from('"usage"');
+const COMMA = 0x2c;
+const CLOSE_BRACE = 0x7d;
+
+/**
+ * The top-level `usage` of a whole message, sought from the end, where it stands, without decoding the rest. No usage when
+ * there is none or the message is malformed.
+ */
 export function usageOfMessage(bytes: Buffer): Usage {
-  let at = skipWhitespace(bytes, 0);
-  if (bytes[at] !== 0x7b) return NO_USAGE;
-  at = skipWhitespace(bytes, at + 1);
-  while (at < bytes.length) {
-    const keyEnd = skipString(bytes, at);
-    const valueStart = skipKey(bytes, at);
-    const valueEnd = valueStart < 0 ? -1 : skipValue(bytes, valueStart, 1);
-    if (valueEnd < 0) return NO_USAGE;
-    if (bytes.toString('latin1', at + 1, keyEnd - 1) === 'usage') {
-      return updatedUsage(NO_USAGE, JSON.parse(bytes.toString('utf8', valueStart, valueEnd)));
-    }
-    at = skipWhitespace(bytes, valueEnd);
-    if (bytes[at] !== 0x2c) return NO_USAGE;
-    at = skipWhitespace(bytes, at + 1);
+  for (let key = bytes.lastIndexOf(USAGE_KEY); key > 0; key = bytes.lastIndexOf(USAGE_KEY, key - 1)) {
+    const start = skipKey(bytes, key);
+    const end = start < 0 ? -1 : skipValue(bytes, start, 1);
+    if (end > 0 && isMemberOfRoot(bytes, end))
+      return updatedUsage(NO_USAGE, JSON.parse(bytes.toString('utf8', start, end)));
   }
   return NO_USAGE;
+}
+
+/** Whether the object that goes on here, after a member's value, is the outermost: nothing follows its end. */
+function isMemberOfRoot(bytes: Buffer, afterValue: number): boolean {
+  let at = skipWhitespace(bytes, afterValue);
+  while (bytes[at] === COMMA) {
+    const start = skipKey(bytes, skipWhitespace(bytes, at + 1));
+    const end = start < 0 ? -1 : skipValue(bytes, start, 1);
+    if (end < 0) return false;
+    at = skipWhitespace(bytes, end);
+  }
+  return bytes[at] === CLOSE_BRACE && skipWhitespace(bytes, at + 1) === bytes.length;
 }
