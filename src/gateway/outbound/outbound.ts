@@ -76,6 +76,8 @@ export function createOutbound(
     const connect = buildConnector({
       timeout: options.connectTimeoutMs ?? 5_000,
       autoSelectFamily: false,
+      // Streams of many developers must not share one connection's flow control and stream limit.
+      allowH2: false,
       ...(caPem === undefined ? {} : { ca: caPem }),
     });
     const open = async (
