@@ -12,6 +12,7 @@ const WITHHELD = new Set([
   'anthropic-version',
 ]);
 const MAX_REMEMBERED_NAMES = 500;
+const LONGEST_REMEMBERED_NAME = 100;
 
 /** The beta of request tags, which are the gateway's own and never leave it. */
 export const TAGS_BETA = 'request-tags-2026-08-21';
@@ -31,7 +32,8 @@ export function createHeaderPicker(reserved: readonly string[]): (message: Incom
     const name = rawName.toLowerCase();
     const isPassed = PASSED.has(name) || PASSED_PREFIXES.some((prefix) => name.startsWith(prefix));
     const decision = isPassed && !withheld.has(name) ? name : '';
-    if (decisions.size < MAX_REMEMBERED_NAMES) decisions.set(rawName, decision);
+    if (decisions.size < MAX_REMEMBERED_NAMES && name.length <= LONGEST_REMEMBERED_NAME)
+      decisions.set(rawName, decision);
     return decision;
   };
 
