@@ -44,6 +44,8 @@ const anyEvent = fc.oneof(
     event('message_stop'),
     event('error', { error: { type: 'overloaded_error', message: 'busy' } }),
     ': a comment\n\n',
+    'event: content_block_delta\ndata: {"type":"content_block_delta",\ndata: "index":0}\n\n',
+    'event: content_block_delta\ndata: {}\nevent: message_stop\n\n',
     'event: message_delta\ndata: {"usage":\ndata: {"output_tokens":\ndata:31}}\n\n',
     'data: {"type":"message_delta","usage":{"output_tokens":8}}\n\n',
     'event: message_delta\ndata: not json\n\n',
@@ -82,7 +84,7 @@ describe('the event reader', () => {
     fc.assert(
       fc.property(fc.array(anyEvent, { maxLength: 12 }), (events) => {
         const reader = read(events.join(''));
-        const names = events.flatMap((text) => /^event: ?(\w+)$/m.exec(text)?.[1] ?? []);
+        const names = events.flatMap((text) => [...text.matchAll(/^event: ?(\w+)$/gm)].at(-1)?.[1] ?? []);
         expect(reader.isComplete).toBe(names.includes('message_stop'));
         expect(reader.hasErrorEvent).toBe(names.includes('error'));
         expect(reader.isAtBoundary).toBe(true);
