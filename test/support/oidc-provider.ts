@@ -1,10 +1,16 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createPracticeIdp, type PracticeIdp, type PracticeIdpOptions } from '../../src/gateway/dev/practice-idp.ts';
+import {
+  createPracticeIdp,
+  type PracticeIdp,
+  type PracticeIdpOptions,
+} from '../../src/gateway/dev/practice-idp.ts';
 
 export interface TestProviderOptions
-  extends Partial<Pick<PracticeIdpOptions, 'signing' | 'people' | 'clientMetadata' | 'clientId' | 'clientSecret'>> {
+  extends Partial<
+    Pick<PracticeIdpOptions, 'signing' | 'people' | 'clientMetadata' | 'clientId' | 'clientSecret'>
+  > {
   /** Where browsers are sent back to. */
   readonly redirectUri?: string;
 }
@@ -61,7 +67,14 @@ export async function startOidcProvider(options: TestProviderOptions = {}): Prom
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const practice = createPracticeIdp({ origin, mountPath: MOUNT, clientId, clientSecret, redirectUri, ...rest });
+  const practice = createPracticeIdp({
+    origin,
+    mountPath: MOUNT,
+    clientId,
+    clientSecret,
+    redirectUri,
+    ...rest,
+  });
 
   const intercepted = async (
     message: IncomingMessage,
@@ -145,7 +158,12 @@ export async function signInWithoutBrowser(url: string, options: SignInOptions =
       next = { url: new URL(location, next.url).href };
       continue;
     }
-    const page = { url: next.url, status: response.status, html: await response.text(), headers: response.headers };
+    const page = {
+      url: next.url,
+      status: response.status,
+      html: await response.text(),
+      headers: response.headers,
+    };
     options.onPage?.(page);
     const form = formOf(page, options.person);
     if (!form || response.status >= 400) return page;
@@ -160,7 +178,9 @@ function createJar(): { fetch(url: string, form: URLSearchParams | undefined): P
     async fetch(url, form) {
       const { host, pathname, origin } = new URL(url);
       const sent = [...cookies].flatMap(([key, cookie]) =>
-        cookie.host === host && pathname.startsWith(cookie.path) ? [`${key.split(' ')[0]}=${cookie.value}`] : [],
+        cookie.host === host && pathname.startsWith(cookie.path)
+          ? [`${key.split(' ')[0]}=${cookie.value}`]
+          : [],
       );
       const response = await fetch(url, {
         redirect: 'manual',
@@ -186,16 +206,21 @@ function createJar(): { fetch(url: string, form: URLSearchParams | undefined): P
 }
 
 /** The page's first form with its hidden fields and the button to press. */
-function formOf(page: BrowserPage, person: string | undefined): { url: string; form: URLSearchParams } | undefined {
+function formOf(
+  page: BrowserPage,
+  person: string | undefined,
+): { url: string; form: URLSearchParams } | undefined {
   const [, attributes, inner] = /<form([^>]*)>(.*?)<\/form>/s.exec(page.html) ?? [];
   if (attributes === undefined || inner === undefined) return undefined;
+  if (attributeOf(attributes, 'method')?.toLowerCase() !== 'post') return undefined;
   const form = new URLSearchParams();
   for (const [tag] of inner.matchAll(/<input[^>]*>/g)) {
     const name = attributeOf(tag, 'name');
     if (name !== undefined) form.set(name, attributeOf(tag, 'value') ?? '');
   }
   const buttons = [...inner.matchAll(/<button[^>]*>/g)].map(([tag]) => tag);
-  const button = buttons.find((tag) => person !== undefined && attributeOf(tag, 'value') === person) ?? buttons[0];
+  const button =
+    buttons.find((tag) => person !== undefined && attributeOf(tag, 'value') === person) ?? buttons[0];
   const name = button === undefined ? undefined : attributeOf(button, 'name');
   if (button !== undefined && name !== undefined) form.set(name, attributeOf(button, 'value') ?? '');
   return { url: new URL(attributeOf(attributes, 'action') ?? page.url, page.url).href, form };

@@ -3,9 +3,9 @@ import type { Person } from './claims.ts';
 
 export interface AdmissionOptions {
   /** Compared without regard to case with what follows the last `@`. Undefined: everybody, also without an email. */
-  readonly allowedEmailDomains: readonly string[] | undefined;
+  readonly allowedEmailDomains?: readonly string[] | undefined;
   /** Exact and case-sensitive; one of them is enough. Undefined: everybody. */
-  readonly allowedGroups: readonly string[] | undefined;
+  readonly allowedGroups?: readonly string[] | undefined;
 }
 
 /** Throws `sign_in_refused` with facts.reason for a person who may not sign in. */

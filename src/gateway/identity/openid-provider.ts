@@ -2,34 +2,28 @@ import { calculatePKCECodeChallenge } from 'openid-client';
 import type { Clock } from '../../kernel/clock.ts';
 import { CodedError, isCodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
-import type { Secret } from '../../kernel/secret.ts';
 import type { GuardedFetch } from '../exchange.ts';
 import { createAdmission } from './admission.ts';
-import { type ClaimNames, type ClaimSet, hasGaps, readPerson } from './claims.ts';
-import { type ClientAssertionOptions, createClientAssertion } from './client-assertion.ts';
 import { createGoogleGroups, type GoogleGroupsOptions } from './google-groups.ts';
-import { createIdTokenVerifier, ID_TOKEN_ALGORITHMS, type IdTokenAlgorithm } from './id-token.ts';
+import { createIdTokenVerifier, type IdTokenAlgorithm } from './id-token.ts';
 import { createIdTokenKeys } from './id-token-keys.ts';
 import { withinBudget } from './openid-budget.ts';
-import { discoverProvider, isTestSetUp, type ProviderDocument } from './openid-discovery.ts';
-import { type ClientCredential, createExchange, type TokenAnswer } from './openid-exchange.ts';
+import { discoverProvider, type ProviderDocument } from './openid-discovery.ts';
+import { createExchange } from './openid-exchange.ts';
 import { createProviderFetch } from './openid-fetch.ts';
 import { createOutageLog } from './openid-outage-log.ts';
-import type { Identity, IdentityClaims, IdentityProvider } from './provider.ts';
+import { createPersonReader } from './openid-person.ts';
+import { type CredentialOptions, checkSetup, chooseCredential } from './openid-setup.ts';
+import type { AuthorizationRequest, Identity, IdentityClaims, IdentityProvider } from './provider.ts';
 
 /** The keys of the `oidc` section; what they mean is described there. */
-export interface OpenIdProviderOptions {
+export interface OpenIdProviderOptions extends CredentialOptions {
   readonly issuer: string;
   readonly discoveryUrl?: string | undefined;
   readonly clientId: string;
-  readonly clientSecret?: Secret | undefined;
-  readonly clientAssertion?: ClientAssertionOptions | undefined;
-  /** Undefined: what the provider supports, `client_secret_basic` first. */
-  readonly tokenEndpointAuthMethod?: TokenEndpointAuthMethod | undefined;
   readonly scopes: readonly string[];
   readonly scopeOnRefresh: boolean;
   readonly extraAuthParams: Readonly<Record<string, string>>;
-  readonly usePkce: boolean;
   readonly userinfoFallback: boolean;
   readonly idTokenSignedResponseAlg: IdTokenAlgorithm;
   readonly clockSkewSeconds: number;
@@ -43,7 +37,7 @@ export interface OpenIdProviderOptions {
   readonly allowedGroups?: readonly string[] | undefined;
   /** `listen.public_url`: the provider sends browsers back to `<publicUrl>/oauth/callback`. */
   readonly publicUrl: string;
-  /** How long the provider may take, in milliseconds. */
+  /** How long the provider may take, in milliseconds: 10,000, 15,000 and 3,500 unless given. */
   readonly budgets?: {
     readonly discoveryMs?: number;
     readonly redeemMs?: number;
@@ -51,17 +45,13 @@ export interface OpenIdProviderOptions {
   };
 }
 
-export type TokenEndpointAuthMethod = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt';
-
-interface Parts {
+export interface OpenIdProviderParts {
   readonly fetch: GuardedFetch;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-const DISCOVERY_BUDGET_MS = 10_000;
-const REDEEM_BUDGET_MS = 15_000;
-const REFRESH_BUDGET_MS = 3_500;
+const BUDGETS = { discoveryMs: 10_000, redeemMs: 15_000, refreshMs: 3_500 };
 
 /**
  * The organisation's OpenID provider. Reads its discovery document first: throws CodedError `idp_unreachable` or
@@ -69,25 +59,22 @@ const REFRESH_BUDGET_MS = 3_500;
  */
 export async function createOpenIdProvider(
   options: OpenIdProviderOptions,
-  { fetch: guardedFetch, clock, log }: Parts,
+  { fetch: guardedFetch, clock, log }: OpenIdProviderParts,
 ): Promise<IdentityProvider> {
-  const { issuer, clientId, scopes, budgets = {} } = options;
+  const { issuer, clientId, discoveryUrl, scopes, userinfoFallback } = options;
+  const budgets = { ...BUDGETS, ...options.budgets };
   const fetch = createProviderFetch(guardedFetch);
-  if (!ID_TOKEN_ALGORITHMS.includes(options.idTokenSignedResponseAlg))
-    throw misconfigured(
-      'id_token_signed_response_alg',
-      `one of ${ID_TOKEN_ALGORITHMS.join(', ')} is expected`,
-    );
-  if (isTestSetUp(issuer))
-    log.warn(
-      `oidc.issuer ${issuer} is plain http: tokens and the client secret travel unencrypted, which is for test set-ups only`,
-    );
-  const document = await withinBudget(clock, budgets.discoveryMs ?? DISCOVERY_BUDGET_MS, (signal) =>
-    discoverProvider({ issuer, discoveryUrl: options.discoveryUrl }, fetch, signal),
+  const document = await withinBudget(clock, budgets.discoveryMs, (signal) =>
+    discoverProvider({ issuer, discoveryUrl }, fetch, signal),
   );
-  checkDocument(document, options, log);
+  checkSetup(options, document, log);
 
-  const exchange = createExchange(document, clientId, credentialOf(options, document, { clock, log }), fetch);
+  const exchange = createExchange(
+    document,
+    clientId,
+    chooseCredential(options, document, { clock, log }),
+    fetch,
+  );
   const verifyIdToken = createIdTokenVerifier(
     {
       issuer: document.issuer,
@@ -101,98 +88,59 @@ export async function createOpenIdProvider(
   );
   const googleGroups =
     options.googleGroups && (await createGoogleGroups(options.googleGroups, { fetch, clock }));
-  const admit = createAdmission({
-    allowedEmailDomains: options.allowedEmailDomains,
-    allowedGroups: options.allowedGroups,
+  const people = createPersonReader({
+    exchange,
+    claimNames: {
+      email: typeof options.emailClaim === 'string' ? [options.emailClaim] : options.emailClaim,
+      groups: googleGroups ? undefined : options.groupsClaim,
+    },
+    userinfoFallback,
+    googleGroups,
+    admit: createAdmission(options),
+    log,
   });
-  const claimNames: ClaimNames = {
-    email: typeof options.emailClaim === 'string' ? [options.emailClaim] : options.emailClaim,
-    groups: googleGroups ? undefined : options.groupsClaim,
-  };
   const redirectUri = `${options.publicUrl.replace(/\/$/, '')}/oauth/callback`;
+  const scope = scopes.join(' ');
   const outages = createOutageLog(log, clock);
-  let hasExplainedOldClaims = false;
+  const explainOldClaims = once(() => {
+    const settings = options.scopeOnRefresh
+      ? 'oidc.userinfo_fallback: true'
+      : 'oidc.scope_on_refresh: true or oidc.userinfo_fallback: true';
+    log.warn(
+      `the provider sends no id_token at a refresh, so sessions keep the email and groups of their sign-in; ${settings} can renew them. This is logged once.`,
+    );
+  });
 
-  /** The claims of a verified id_token and, where they leave a gap, of userinfo. */
-  const claimSetsOf = async (
-    claims: ClaimSet & { readonly sub: string },
-    accessToken: string,
-    signal: AbortSignal,
-  ): Promise<readonly ClaimSet[]> => {
-    logClaimNames('id_token', claims);
-    if (!options.userinfoFallback || !hasGaps(claims, claimNames)) return [claims];
-    const userInfo = await exchange.userInfo(accessToken, claims.sub, 'userinfo', signal);
-    logClaimNames('userinfo', userInfo);
-    return [claims, userInfo];
-  };
-
-  const admitted = async (
-    sub: string,
-    sources: readonly ClaimSet[],
-    signal: AbortSignal,
-  ): Promise<IdentityClaims> => {
-    const person = readPerson(sources, claimNames);
-    const groups = await groupsOf(person, signal);
-    admit({ ...person, groups });
-    return { sub, email: person.email, name: person.name, groups };
-  };
-
-  const groupsOf = async (
-    { email, groups }: { readonly email: string | undefined; readonly groups: readonly string[] },
-    signal: AbortSignal,
-  ): Promise<readonly string[]> => {
-    if (!googleGroups) return groups;
-    if (email !== undefined) return googleGroups(email, signal);
-    throw refusal('email_missing', 'id_token missing email claim, which oidc.google_groups needs');
-  };
-
-  const logClaimNames = (source: string, claims: ClaimSet): void => {
-    if (log.isEnabled('debug'))
-      log.debug(`claim names in ${source}: ${Object.keys(claims).sort().join(', ')}`);
-  };
-
-  /** Without an id_token: userinfo where that is on, else what was known. */
-  const withoutIdToken = async (
-    session: IdentityClaims,
-    { accessToken }: TokenAnswer,
-    signal: AbortSignal,
-  ): Promise<IdentityClaims> => {
-    if (options.userinfoFallback) {
-      const userInfo = await exchange.userInfo(accessToken, session.sub, 'userinfo_no_id_token', signal);
-      logClaimNames('userinfo', userInfo);
-      return admitted(session.sub, [userInfo], signal);
-    }
-    if (!hasExplainedOldClaims) {
-      hasExplainedOldClaims = true;
-      const setting = options.scopeOnRefresh
-        ? 'oidc.userinfo_fallback'
-        : 'oidc.scope_on_refresh or oidc.userinfo_fallback';
-      log.warn(
-        `the provider sends no id_token at a refresh: sessions keep the email and groups of the sign-in; ${setting} set to true can renew them. This is logged once.`,
-      );
-    }
-    const groups = await groupsOf(session, signal);
-    admit({ ...session, groups, emailVerified: undefined });
-    return { ...session, groups };
-  };
-
-  const renew = async (
-    { refreshToken, claims: session }: { readonly refreshToken: string; readonly claims: IdentityClaims },
+  const redeem = async (
+    callback: URLSearchParams,
+    request: AuthorizationRequest,
     signal: AbortSignal,
   ): Promise<Identity> => {
-    const scope = options.scopeOnRefresh ? scopes.join(' ') : undefined;
-    const answer = await exchange.refresh(refreshToken, scope, signal);
+    // The exchange takes the redirect_uri from this URL: it is the gateway's own, never the request's.
+    const answer = await exchange.redeemCode(new URL(`${redirectUri}?${callback}`), request, signal);
     if (answer.idToken === undefined)
-      return { claims: await withoutIdToken(session, answer, signal), refreshToken: answer.refreshToken };
-    const outcome = await verifyIdToken(answer.idToken, {});
-    if (outcome.kind === 'rejected')
-      throw new CodedError('idp_answer', { detail: outcome.detail, facts: { kind: outcome.reason } });
-    if (outcome.claims.sub !== session.sub) {
-      const detail = 'the id_token of a refresh is about another person (sub)';
-      throw new CodedError('idp_answer', { detail, facts: { kind: 'id_token_subject' } });
+      throw refusal('id_token_missing', 'the provider sent no id_token; oidc.scopes must hold openid');
+    const outcome = await verifyIdToken(answer.idToken, { nonce: request.nonce });
+    if (outcome.kind === 'rejected') throw refusal(outcome.reason, outcome.detail);
+    const claims = await people.fromIdToken(outcome.claims, answer.accessToken, signal);
+    return { claims, refreshToken: answer.refreshToken };
+  };
+
+  const renewClaims = async (
+    session: IdentityClaims,
+    { idToken, accessToken }: { readonly idToken: string | undefined; readonly accessToken: string },
+    signal: AbortSignal,
+  ): Promise<IdentityClaims> => {
+    if (idToken === undefined) {
+      if (userinfoFallback) return people.fromUserInfo(session.sub, accessToken, signal);
+      explainOldClaims();
+      return people.fromSession(session, signal);
     }
-    const sources = await claimSetsOf(outcome.claims, answer.accessToken, signal);
-    return { claims: await admitted(session.sub, sources, signal), refreshToken: answer.refreshToken };
+    const outcome = await verifyIdToken(idToken, {});
+    if (outcome.kind === 'rejected') throw unusable(outcome.reason, outcome.detail);
+    if (outcome.claims.sub !== session.sub)
+      throw unusable('id_token_subject', 'the id_token of a refresh is about another person (sub)');
+    return people.fromIdToken(outcome.claims, accessToken, signal);
   };
 
   return {
@@ -207,15 +155,10 @@ export async function createOpenIdProvider(
         response_type: 'code',
         response_mode: 'query',
         redirect_uri: redirectUri,
-        scope: scopes.join(' '),
+        scope,
         state,
         nonce,
-        ...(codeVerifier === undefined
-          ? {}
-          : {
-              code_challenge: await calculatePKCECodeChallenge(codeVerifier),
-              code_challenge_method: 'S256',
-            }),
+        ...(codeVerifier === undefined ? {} : await pkceParameters(codeVerifier)),
       };
       for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
       return url;
@@ -223,24 +166,16 @@ export async function createOpenIdProvider(
 
     async redeem(callback, request) {
       refuseForeignAnswer(callback, document);
-      return withinBudget(clock, budgets.redeemMs ?? REDEEM_BUDGET_MS, async (signal) => {
-        // The address is the gateway's own, never the request's: it becomes the redirect_uri of the exchange.
-        const answer = await exchange.redeemCode(new URL(`${redirectUri}?${callback}`), request, signal);
-        if (answer.idToken === undefined)
-          throw refusal('id_token_missing', 'the provider sent no id_token; oidc.scopes must hold openid');
-        const outcome = await verifyIdToken(answer.idToken, { nonce: request.nonce });
-        if (outcome.kind === 'rejected') throw refusal(outcome.reason, outcome.detail);
-        const sources = await claimSetsOf(outcome.claims, answer.accessToken, signal);
-        const claims = await admitted(outcome.claims.sub, sources, signal);
-        return { claims, refreshToken: answer.refreshToken };
-      });
+      return withinBudget(clock, budgets.redeemMs, (signal) => redeem(callback, request, signal));
     },
 
-    async refresh(session) {
+    async refresh({ refreshToken, claims }) {
       try {
-        return await withinBudget(clock, budgets.refreshMs ?? REFRESH_BUDGET_MS, (signal) =>
-          renew(session, signal),
-        );
+        return await withinBudget(clock, budgets.refreshMs, async (signal) => {
+          const renewalScope = options.scopeOnRefresh ? scope : undefined;
+          const answer = await exchange.refresh(refreshToken, renewalScope, signal);
+          return { claims: await renewClaims(claims, answer, signal), refreshToken: answer.refreshToken };
+        });
       } catch (error) {
         if (isCodedError(error) && error.code !== 'sign_in_refused') outages.report(error);
         throw error;
@@ -257,47 +192,24 @@ function refuseForeignAnswer(callback: URLSearchParams, document: ProviderDocume
     throw refusal('issuer_mismatch', 'the answer in the browser is not from this provider (iss, RFC 9207)');
 }
 
-function checkDocument(document: ProviderDocument, options: OpenIdProviderOptions, log: Log): void {
-  if (options.userinfoFallback && document.userinfo_endpoint === undefined)
-    throw misconfigured('userinfo_fallback', 'the provider names no userinfo_endpoint');
-  const expected = options.idTokenSignedResponseAlg;
-  const offered = document.id_token_signing_alg_values_supported;
-  if (offered && !offered.includes(expected))
-    log.warn(
-      `oidc.id_token_signed_response_alg is ${expected}, and the provider announces ${offered.join(', ')} only: sign-ins will probably be refused`,
-    );
-}
-
-function credentialOf(
-  options: OpenIdProviderOptions,
-  document: ProviderDocument,
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
-): ClientCredential {
-  const { clientSecret, clientAssertion } = options;
-  const method = options.tokenEndpointAuthMethod ?? negotiatedMethod(document);
-  if (method === 'private_key_jwt') {
-    if (!clientAssertion)
-      throw misconfigured('client_assertion', 'private_key_jwt needs a key and a certificate');
-    return { method, sign: createClientAssertion(clientAssertion, { clock, log }) };
-  }
-  if (!clientSecret) throw misconfigured('client_secret', `${method} needs one`);
-  return { method, clientSecret };
-}
-
-/** RFC 8414 section 2: `client_secret_basic` when nothing is announced. */
-function negotiatedMethod({ token_endpoint_auth_methods_supported: offered }: ProviderDocument) {
-  if (!offered || offered.includes('client_secret_basic')) return 'client_secret_basic';
-  if (offered.includes('client_secret_post')) return 'client_secret_post';
-  throw misconfigured(
-    'token_endpoint_auth_method',
-    `the provider announces none that a client secret can serve (${offered.join(', ').slice(0, 200)})`,
-  );
+/** RFC 7636 section 4.3. */
+async function pkceParameters(codeVerifier: string) {
+  return { code_challenge: await calculatePKCECodeChallenge(codeVerifier), code_challenge_method: 'S256' };
 }
 
 function refusal(reason: string, detail: string): CodedError {
   return new CodedError('sign_in_refused', { facts: { reason }, detail });
 }
 
-function misconfigured(setting: string, why: string): CodedError {
-  return new CodedError('idp_misconfigured', { detail: `oidc.${setting}: ${why}` });
+/** An answer that says nothing about the person: nobody is signed out for it. */
+function unusable(kind: string, detail: string): CodedError {
+  return new CodedError('idp_answer', { facts: { kind }, detail: `${detail} (at refresh)` });
+}
+
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) work();
+    isDone = true;
+  };
 }
