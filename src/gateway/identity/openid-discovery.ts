@@ -1,12 +1,15 @@
 import { z } from 'zod';
+import type { Clock } from '../../kernel/clock.ts';
 import { CodedError, isCodedError } from '../../kernel/coded-error.ts';
 import { escapeControl } from '../../kernel/log.ts';
+import { withinBudget } from './openid-budget.ts';
 import type { ProviderFetch } from './openid-fetch.ts';
 
 export interface DiscoveryOptions {
   readonly issuer: string;
   /** Where the discovery document is when it is not below the issuer. */
   readonly discoveryUrl: string | undefined;
+  readonly budgetMs: number;
 }
 
 const Endpoint = z.url({ protocol: /^https?$/ });
@@ -32,23 +35,22 @@ const ENDPOINTS = ['authorization_endpoint', 'token_endpoint', 'jwks_uri', 'user
  * when nothing answers, `idp_misconfigured` when what answers is not this issuer's document.
  */
 export async function discoverProvider(
-  { issuer, discoveryUrl }: DiscoveryOptions,
-  fetch: ProviderFetch,
-  signal: AbortSignal,
+  { issuer, discoveryUrl, budgetMs }: DiscoveryOptions,
+  { fetch, clock }: { readonly fetch: ProviderFetch; readonly clock: Clock },
 ): Promise<ProviderDocument> {
   const setting = discoveryUrl === undefined ? 'oidc.issuer' : 'oidc.discovery_url';
   const url = discoveryUrl ?? `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   const misconfigured = (why: string) =>
     new CodedError('idp_misconfigured', { detail: `${setting}: ${why} (${url})` });
 
-  const response = await fetch(url, { headers: { accept: 'application/json' }, signal }, 'discovery').catch(
-    (error: unknown) => {
-      if (!isCodedError(error)) throw error;
-      if (error.code !== 'idp_unreachable') throw misconfigured(`no discovery document: ${error.detail}`);
-      throw new CodedError(error.code, { detail: `${setting} ${url} ${error.detail}`, cause: error });
-    },
-  );
-  const body: unknown = await response.json().catch(() => undefined);
+  const body = await withinBudget(clock, budgetMs, async (signal): Promise<unknown> => {
+    const response = await fetch(url, { headers: { accept: 'application/json' }, signal }, 'discovery');
+    return response.json().catch(() => undefined);
+  }).catch((error: unknown) => {
+    if (!isCodedError(error)) throw error;
+    if (error.code !== 'idp_unreachable') throw misconfigured(`no discovery document: ${error.detail}`);
+    throw new CodedError(error.code, { detail: `${setting} ${url} ${error.detail}`, cause: error });
+  });
   const parsed = Document.safeParse(body);
   if (!parsed.success) {
     const names = [...new Set(parsed.error.issues.map(({ path }) => path.join('.')))].filter(Boolean);

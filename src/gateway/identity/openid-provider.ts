@@ -64,8 +64,9 @@ export async function createOpenIdProvider(
   const { issuer, clientId, discoveryUrl, scopes, userinfoFallback } = options;
   const budgets = { ...BUDGETS, ...options.budgets };
   const fetch = createProviderFetch(guardedFetch);
-  const document = await withinBudget(clock, budgets.discoveryMs, (signal) =>
-    discoverProvider({ issuer, discoveryUrl }, fetch, signal),
+  const document = await discoverProvider(
+    { issuer, discoveryUrl, budgetMs: budgets.discoveryMs },
+    { fetch, clock },
   );
   checkSetup(options, document, log);
 
