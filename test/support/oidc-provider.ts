@@ -133,6 +133,8 @@ export interface SignInOptions {
   readonly person?: string;
   /** Stop before a URL that begins with this is asked for. */
   readonly stopAt?: string;
+  /** Whose cookies; default: a browser that has none yet. */
+  readonly browser?: Browser;
   /** Called with each page before its form is submitted. */
   readonly onPage?: (page: BrowserPage) => void;
 }
@@ -146,12 +148,12 @@ export interface BrowserPage {
 
 /** Plays the browser: keeps cookies, follows redirects, submits each form with its first button, until a page has no form. */
 export async function signInWithoutBrowser(url: string, options: SignInOptions = {}): Promise<BrowserPage> {
-  const jar = createJar();
+  const browser = options.browser ?? createBrowser();
   let next: { url: string; form?: URLSearchParams } = { url };
   for (let steps = 0; steps < 25; steps += 1) {
     if (options.stopAt !== undefined && next.url.startsWith(options.stopAt))
       return { url: next.url, status: 0, html: '', headers: new Headers() };
-    const response = await jar.fetch(next.url, next.form);
+    const response = await browser.fetch(next.url, next.form);
     const location = response.headers.get('location');
     if (response.status >= 300 && response.status < 400 && location !== null) {
       await response.body?.cancel();
@@ -172,7 +174,12 @@ export async function signInWithoutBrowser(url: string, options: SignInOptions =
   throw new Error('the sign-in does not come to an end');
 }
 
-function createJar(): { fetch(url: string, form: URLSearchParams | undefined): Promise<Response> } {
+/** Keeps cookies by host and path; posts a form as the page's own. */
+export interface Browser {
+  fetch(url: string, form?: URLSearchParams): Promise<Response>;
+}
+
+export function createBrowser(): Browser {
   const cookies = new Map<string, { readonly value: string; readonly path: string; readonly host: string }>();
   return {
     async fetch(url, form) {
