@@ -61,7 +61,7 @@ export function createPracticeIdp(options: PracticeIdpOptions): PracticeIdp {
     people.find((person) => person.sub === sub && !disabled.has(sub));
 
   const provider = new Provider(issuer, {
-    ...policy(options.signing),
+    ...policy(options),
     adapter: createPracticeStore(findClient, clock.now),
     findAccount: (_context, sub) => {
       const person = findPerson(sub);
@@ -122,7 +122,6 @@ export function createPracticeIdp(options: PracticeIdpOptions): PracticeIdp {
         choose(message, response).catch(() => response.destroy());
         return true;
       }
-      if (inner === '/auth') forgetSession(message);
       Object.assign(message, { originalUrl: message.url });
       message.url = message.url?.slice(mountPath.length) || '/';
       serve(message, response).catch(() => response.destroy());
@@ -154,7 +153,7 @@ function clientRegistration(
 }
 
 /** What the provider offers; everything is set, because it comments on each default it uses. */
-function policy(signing: PracticeIdpOptions['signing']): Configuration {
+function policy({ signing, mountPath }: PracticeIdpOptions): Configuration {
   const { algorithm, privateKey } = signing ?? {
     algorithm: 'RS256',
     privateKey: generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey,
@@ -168,7 +167,11 @@ function policy(signing: PracticeIdpOptions['signing']): Configuration {
     claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'], groups: ['groups'] },
     conformIdTokenClaims: false,
     pkce: { required: () => true },
-    cookies: { keys: [randomBytes(32).toString('base64url')] },
+    cookies: {
+      keys: [randomBytes(32).toString('base64url')],
+      // The session's cookie goes where no request goes: each sign-in asks anew who it is.
+      long: { path: `${mountPath}/nowhere`, httpOnly: true, sameSite: 'lax' },
+    },
     features: { devInteractions: { enabled: false }, userinfo: { enabled: true } },
     clientBasedCORS: () => false,
     issueRefreshToken: async (_context, client) => client.grantTypeAllowed('refresh_token'),
@@ -197,12 +200,6 @@ async function consentToEverything(context: KoaContextWithOIDC) {
   grant.addOIDCScope(SCOPES.join(' '));
   await grant.save();
   return grant;
-}
-
-/** Each sign-in asks anew who it is. */
-function forgetSession(message: IncomingMessage): void {
-  const cookies = (message.headers.cookie ?? '').split(/; */);
-  message.headers.cookie = cookies.filter((cookie) => !cookie.startsWith('_session')).join('; ');
 }
 
 async function readForm(message: IncomingMessage): Promise<URLSearchParams> {
