@@ -89,12 +89,10 @@ export function createPracticeIdp(options: PracticeIdpOptions): PracticeIdp {
   const choose = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
     try {
       const interaction = await provider.interactionDetails(message, response);
-      if (message.method !== 'POST')
-        return pages.choose(
-          response,
-          people.filter(({ sub }) => !disabled.has(sub)),
-          String(interaction.params['client_id']),
-        );
+      if (message.method !== 'POST') {
+        const offered = people.filter(({ sub }) => !disabled.has(sub));
+        return pages.choose(response, offered, String(interaction.params['client_id']));
+      }
       const person = findPerson((await readForm(message)).get('person') ?? '');
       const result = person
         ? { login: { accountId: person.sub, remember: false } }
@@ -172,7 +170,12 @@ function policy({ signing, mountPath }: PracticeIdpOptions): Configuration {
       // The session's cookie goes where no request goes: each sign-in asks anew who it is.
       long: { path: `${mountPath}/nowhere`, httpOnly: true, sameSite: 'lax' },
     },
-    features: { devInteractions: { enabled: false }, userinfo: { enabled: true } },
+    features: {
+      devInteractions: { enabled: false },
+      dPoP: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
+      rpInitiatedLogout: { enabled: false },
+    },
     clientBasedCORS: () => false,
     issueRefreshToken: async (_context, client) => client.grantTypeAllowed('refresh_token'),
     rotateRefreshToken: true,

@@ -77,12 +77,13 @@ export function failureOfRequest(error: unknown, stage: Stage): CodedError {
   return new CodedError('idp_unreachable', {
     detail: `cannot be reached: ${escapeControl(why)} (at ${stage}${fix})`,
     facts: { kind: 'network' },
+    cause: error,
   });
 }
 
 /** An answer that arrived and cannot be used. `what` holds nothing of the answer. */
-export function unreadable(what: string, stage: Stage, cause?: unknown): CodedError {
-  return new CodedError('idp_answer', { detail: `${what} (at ${stage})`, facts: { kind: what }, cause });
+export function unreadable(what: string, stage: Stage): CodedError {
+  return new CodedError('idp_answer', { detail: `${what} (at ${stage})`, facts: { kind: what } });
 }
 
 /** The CodedError that a library has wrapped. */

@@ -11,6 +11,7 @@ import {
   refreshTokenGrant,
   type ServerMetadata,
 } from 'openid-client';
+import { z } from 'zod';
 import type { Secret } from '../../kernel/secret.ts';
 import type { ClaimSet } from './claims.ts';
 import type { SignClientAssertion } from './client-assertion.ts';
@@ -44,6 +45,8 @@ export interface Exchange {
   ): Promise<ClaimSet>;
 }
 
+const AnswerBody = z.looseObject({ id_token: z.string().nullish() });
+
 /** The token and userinfo requests, made by openid-client over the given fetch. */
 export function createExchange(
   document: ProviderDocument,
@@ -59,7 +62,6 @@ export function createExchange(
     authorization_response_iss_parameter_supported,
     ...(userinfo_endpoint === undefined ? {} : { userinfo_endpoint }),
   };
-
   const authentication = clientAuthentication(clientId, token_endpoint, credential);
 
   const configured = (call: CustomFetch): Configuration => {
@@ -81,14 +83,14 @@ export function createExchange(
     ) => Promise<{ readonly access_token: string; readonly refresh_token?: string }>,
   ): Promise<TokenAnswer> => {
     let idToken: string | undefined;
-    const configuration = configured(async (url, { method, headers, body }) => {
-      const response = await fetch(url, { method, headers, body: formText(body), signal }, stage);
-      const answer: unknown = await response.json().catch(() => undefined);
-      if (!(answer instanceof Object)) throw unreadable('no JSON object', stage);
-      const { id_token: taken, ...rest }: { id_token?: unknown } = answer;
-      if (taken !== undefined && typeof taken !== 'string') throw unreadable('id_token is no text', stage);
-      idToken = taken;
-      return Response.json(rest);
+    const configuration = configured(async (url, { method, headers, body: form }) => {
+      const response = await fetch(url, { method, headers, body: formText(form), signal }, stage);
+      const body: unknown = await response.json().catch(() => undefined);
+      const answer = AnswerBody.safeParse(body);
+      if (!answer.success) throw unreadable('no token answer', stage);
+      const { id_token: taken, ...rest } = answer.data;
+      idToken = taken ?? undefined;
+      return Response.json(withoutNulls(rest));
     });
     const { access_token: accessToken, refresh_token: refreshToken } = await asCoded(
       perform(configuration),
@@ -126,6 +128,11 @@ async function asCoded<T>(work: Promise<T>, stage: Stage): Promise<T> {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unexpected';
     throw codedCause(error) ?? unreadable(code, stage);
   }
+}
+
+/** Some providers write null for what they leave out. */
+function withoutNulls(body: object): object {
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
 }
 
 function formText(body: unknown): string {

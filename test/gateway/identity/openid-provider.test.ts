@@ -1,4 +1,5 @@
 import { createHmac, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
+import { inspect } from 'node:util';
 import { SignJWT } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { IdTokenAlgorithm } from '../../../src/gateway/identity/id-token.ts';
@@ -434,7 +435,7 @@ describe('a provider in trouble', () => {
         /^cannot be reached: (ECONNREFUSED|UND_ERR_SOCKET) \(at code_exchange\)$/,
       ),
     });
-    expect(String(error)).not.toContain(query.get('code'));
+    expect(inspect(error, { depth: 10 })).not.toContain(query.get('code'));
     await given();
   });
 });

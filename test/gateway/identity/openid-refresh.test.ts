@@ -47,6 +47,12 @@ describe('a refresh', () => {
     expect((await renew()).refreshToken).toBeUndefined();
   });
 
+  it('reads null as absent', async () => {
+    await given();
+    changing((body) => ({ ...body, id_token: null, refresh_token: null, scope: null }));
+    expect(await renew()).toEqual({ claims: signedIn.claims, refreshToken: undefined });
+  });
+
   it.each([
     [true, 'openid email groups'],
     [false, null],

@@ -7,6 +7,7 @@ import {
   type JWTPayload,
   SignJWT,
 } from 'jose';
+import type { GuardedFetch } from '../../../src/gateway/exchange.ts';
 import type { IdTokenAlgorithm } from '../../../src/gateway/identity/id-token.ts';
 import {
   createOpenIdProvider,
@@ -103,19 +104,28 @@ export interface WorldOptions {
   readonly algorithm?: IdTokenAlgorithm;
   readonly idp?: TestProviderOptions;
   readonly log?: TestLog;
+  readonly fetch?: GuardedFetch;
 }
 
 export async function startWorld(
   overrides: Partial<OpenIdProviderOptions> = {},
-  { algorithm = 'RS256', idp: idpOptions = {}, log = createTestLog() }: WorldOptions = {},
+  {
+    algorithm = 'RS256',
+    idp: idpOptions = {},
+    log = createTestLog(),
+    fetch: guardedFetch = fetch,
+  }: WorldOptions = {},
 ): Promise<World> {
   const signing = { algorithm, privateKey: KEYS[algorithm] };
   const idp = await startOidcProvider({ signing, ...idpOptions });
   const clock = createTestClock();
   const provider = await createOpenIdProvider(
     { ...providerOptions(idp), idTokenSignedResponseAlg: algorithm, ...overrides },
-    { fetch, clock, log },
-  );
+    { fetch: guardedFetch, clock, log },
+  ).catch(async (error: unknown) => {
+    await idp.close();
+    throw error;
+  });
 
   const arrive: World['arrive'] = async ({ person = ADA, request = REQUEST } = {}) => {
     const url = await provider.authorizationUrl(request);
