@@ -3,6 +3,7 @@ import { errors, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Caller } from '../exchange.ts';
+import { isCanonical } from './compact.ts';
 import type { KeyRing } from './keys.ts';
 import type { IdentityClaims } from './provider.ts';
 
@@ -93,6 +94,7 @@ export function createAccessTokens(options: AccessTokenOptions, ring: KeyRing, c
       return { token, expiresInSeconds: ttlSeconds };
     },
     async verify(token, { evenIfExpired } = { evenIfExpired: false }) {
+      if (!isCanonical(token)) return undefined;
       for (const { signing } of ring.all) {
         const found = await verifyWith(signing, token, evenIfExpired);
         if (found) return found;

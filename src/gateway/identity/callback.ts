@@ -5,7 +5,7 @@ import type { Accepted, Audit, Reply } from '../exchange.ts';
 import type { BrowserBinding } from './browser-binding.ts';
 import type { Grants, OpenGrant } from './grants.ts';
 import type { Pages } from './pages.ts';
-import type { IdentityProvider } from './provider.ts';
+import type { IdentityClaims, IdentityProvider } from './provider.ts';
 
 export interface CallbackParts {
   readonly grants: Grants;
@@ -18,6 +18,12 @@ export interface CallbackParts {
 }
 
 type PageHandler = (request: Accepted, reply: Reply) => Promise<void>;
+
+/** The pending grant of this browser, and what the browser was sent away with. */
+interface BoundGrant {
+  readonly grant: OpenGrant;
+  readonly sentAway: NonNullable<OpenGrant['contents']['request']>;
+}
 
 /** `/oauth/callback`: the identity provider sends the browser back. Only here is a grant approved. */
 export function createCallback(parts: CallbackParts): {
@@ -34,77 +40,79 @@ export function createCallback(parts: CallbackParts): {
     return new CodedError('link_expired', sentence === undefined ? {} : { facts: { sentence } });
   };
 
-  const openGrant = async (request: Accepted, query: URLSearchParams): Promise<OpenGrant> => {
+  const boundGrant = async (request: Accepted, query: URLSearchParams): Promise<BoundGrant> => {
     const state = query.get('state');
     const bound = state ? await binding.grantOf(request, state) : undefined;
     if (!state || !bound) throw expired(request, 'unbound');
     const grant = await grants.findPending(bound, clock.now());
-    if (grant?.contents.request?.state !== state) throw expired(request, 'expired');
-    return grant;
+    const sentAway = grant?.contents.request;
+    if (!grant || sentAway?.state !== state) throw expired(request, 'expired');
+    return { grant, sentAway };
   };
 
   const refused = async (request: Accepted, grant: OpenGrant, error: CodedError): Promise<never> => {
     const reason = String(error.facts['reason'] ?? 'refused');
-    await grants.deny(grant);
     record(request, 'denied', { reason });
     audit('auth.denied', request.requestId, { reason, client_ip: request.clientIp, path: request.path });
     log.warn(
       `token exchange failed request_id=${request.requestId}: ${error.detail ?? reason} (sign-in refused)`,
     );
+    await grants.deny(grant, clock.now());
     throw error;
   };
 
+  /** The provider failed: the grant stays pending, and the link can be tried again. */
+  const providerFailed = (request: Accepted, reply: Reply, error: CodedError, reason: string): void => {
+    record(request, 'provider_error', { reason });
+    log.error(`token exchange failed request_id=${request.requestId}: ${error.detail ?? error.code}`);
+    pages.error(error, request, reply);
+  };
+
   /** The provider answered with an error of its own (RFC 6749 section 4.1.2.1). */
-  const providerError = async (request: Accepted, grant: OpenGrant, name: string): Promise<never> => {
+  const providersOwnError = (request: Accepted, reply: Reply, grant: OpenGrant, name: string) => {
     if (name === 'access_denied') {
-      return refused(
-        request,
-        grant,
-        new CodedError('sign_in_refused', {
-          facts: { reason: 'access_denied' },
-          detail: 'the identity provider answered access_denied',
-        }),
-      );
+      const detail = 'the identity provider answered access_denied';
+      return refused(request, grant, new CodedError('sign_in_refused', { facts: { reason: name }, detail }));
     }
-    const error = /^[a-z_]{1,40}$/.test(name) ? name : 'an unknown error';
-    record(request, 'provider_error', { reason: error });
-    log.error(
-      `sign-in failed request_id=${request.requestId}: the identity provider answered ${error}; check the client's registration there`,
-    );
-    throw new CodedError('idp_answer', { detail: error });
+    const known = /^[a-z_]{1,40}$/.test(name) ? name : 'an unknown error';
+    const detail = `the identity provider answered ${known}; check the client's registration there`;
+    return providerFailed(request, reply, new CodedError('idp_answer', { detail }), known);
+  };
+
+  /** Asks the provider who this is, and approves the grant. */
+  const approve = async (
+    request: Accepted,
+    query: URLSearchParams,
+    { grant, sentAway }: BoundGrant,
+  ): Promise<IdentityClaims> => {
+    const { state, nonce, codeVerifier } = sentAway;
+    const { claims, refreshToken } = await provider.redeem(query, { state, nonce, codeVerifier });
+    const identity = {
+      sub: claims.sub,
+      groups: [...claims.groups],
+      ...(claims.email === undefined ? {} : { email: claims.email }),
+      ...(claims.name === undefined ? {} : { name: claims.name }),
+      ...(refreshToken === undefined ? {} : { providerToken: refreshToken }),
+    };
+    if (!(await grants.approve(grant, identity, clock.now()))) throw expired(request, 'expired');
+    return claims;
   };
 
   return {
     async arrive(request, reply) {
       const query = new URLSearchParams(request.query);
-      const grant = await openGrant(request, query);
+      const bound = await boundGrant(request, query);
       const providersError = query.get('error');
-      if (providersError !== null) return providerError(request, grant, providersError);
+      if (providersError !== null) return providersOwnError(request, reply, bound.grant, providersError);
       if (!query.get('code')) throw expired(request, 'no_code');
-      const { state, nonce, codeVerifier } = grant.contents.request ?? {
-        state: '',
-        nonce: '',
-        codeVerifier: undefined,
-      };
       try {
-        const { claims, refreshToken } = await provider.redeem(query, { state, nonce, codeVerifier });
-        const identity = {
-          sub: claims.sub,
-          groups: [...claims.groups],
-          ...(claims.email === undefined ? {} : { email: claims.email }),
-          ...(claims.name === undefined ? {} : { name: claims.name }),
-          ...(refreshToken === undefined ? {} : { providerToken: refreshToken }),
-        };
-        if (!(await grants.approve(grant, identity))) throw expired(request, 'expired');
-        record(request, 'ok', { sub: claims.sub });
-        pages.signedIn(request, reply, claims.email ?? claims.name ?? claims.sub);
+        const { sub, email, name } = await approve(request, query, bound);
+        record(request, 'ok', { sub });
+        pages.signedIn(request, reply, email ?? name ?? sub, { 'set-cookie': binding.clearingCookie });
       } catch (error) {
-        if (isCodedError(error, 'sign_in_refused')) return refused(request, grant, error);
-        if (isCodedError(error) && error.code.startsWith('idp_')) {
-          record(request, 'provider_error', { reason: error.code });
-          log.error(`token exchange failed request_id=${request.requestId}: ${error.detail ?? error.code}`);
-        }
-        throw error;
+        if (isCodedError(error, 'sign_in_refused')) return refused(request, bound.grant, error);
+        if (!isCodedError(error) || !error.code.startsWith('idp_')) throw error;
+        providerFailed(request, reply, error, error.code);
       }
     },
     async arrivePosted(request) {

@@ -59,11 +59,14 @@ export function createDevicePage(parts: DevicePageParts): {
     if (!limited.allowed) throw tooMany(request, limited.retryAfterSeconds);
     const letters = normalisedUserCode(typed);
     const grant = letters ? await grants.findPending({ userCode: letters }, nowMs) : undefined;
-    if (!grant) {
-      if (counts === 'when_missed') await limits.hit('deviceVerify', request.clientIp, nowMs);
-      record(request, 'not_found');
+    if (grant) return grant;
+    if (counts === 'when_missed') {
+      // Of many guesses at the same moment, those above the limit learn nothing.
+      const counted = await limits.hit('deviceVerify', request.clientIp, nowMs);
+      if (!counted.allowed) throw tooMany(request, counted.retryAfterSeconds);
     }
-    return grant;
+    record(request, 'not_found');
+    return undefined;
   };
 
   return {
@@ -91,9 +94,9 @@ export function createDevicePage(parts: DevicePageParts): {
       const grant = await find(request, form.get('user_code') ?? '', 'always');
       if (!grant) return pages.enterCode(request, reply, NO_SUCH_CODE);
       if (form.get('action') === 'deny') {
-        await grants.deny(grant);
-        record(request, 'denied');
-        return pages.denied(request, reply);
+        const isDenied = await grants.deny(grant, clock.now());
+        record(request, isDenied ? 'denied' : 'not_found');
+        return isDenied ? pages.denied(request, reply) : pages.enterCode(request, reply, NO_SUCH_CODE);
       }
       await sendToProvider(parts, grant, reply);
       record(request, 'ok');
@@ -111,8 +114,7 @@ async function sendToProvider(parts: DevicePageParts, grant: OpenGrant, reply: R
   const { codeVerifier, ...required } = authorization;
   const request = codeVerifier === undefined ? required : { ...required, codeVerifier };
   const url = await parts.provider.authorizationUrl(authorization);
-  if (!(await parts.grants.reseal(grant, { ...grant.contents, request })))
-    throw new CodedError('link_expired');
+  if (!(await parts.grants.sendAway(grant, request, parts.clock.now()))) throw new CodedError('link_expired');
   const cookie = await parts.binding.cookieFor({
     deviceHash: grant.row.deviceHash,
     state: authorization.state,

@@ -47,14 +47,25 @@ export interface Grants {
     nowMs: number,
   ): Promise<OpenGrant | undefined>;
   contentsOf(row: DeviceGrant): Promise<GrantContents | undefined>;
-  /** False when the grant has changed since it was read. */
-  reseal(grant: OpenGrant, contents: GrantContents): Promise<boolean>;
-  approve(grant: OpenGrant, identity: NonNullable<GrantContents['identity']>): Promise<boolean>;
-  deny(grant: OpenGrant): Promise<boolean>;
+  /** Notes the authorization request a browser is sent away with. False when the grant is no longer pending. */
+  sendAway(grant: OpenGrant, request: NonNullable<GrantContents['request']>, nowMs: number): Promise<boolean>;
+  /** False when the grant is no longer pending, or another browser has been sent away for it since it was read. */
+  approve(
+    grant: OpenGrant,
+    identity: NonNullable<GrantContents['identity']>,
+    nowMs: number,
+  ): Promise<boolean>;
+  /** False when the grant is no longer pending. */
+  deny(grant: OpenGrant, nowMs: number): Promise<boolean>;
 }
+
+type Change = Parameters<DeviceGrants['update']>[2];
 
 /** RFC 8628 section 6.1: seconds between polls to begin with. */
 export const INITIAL_INTERVAL_SECONDS = 5;
+
+/** More polls than a client can make while one change is written. */
+const MAX_TRIES = 20;
 
 export function createGrants(store: DeviceGrants, ring: KeyRing): Grants {
   const sealer = createSealer(ring, ({ grants }) => grants, 'grant+jwe');
@@ -72,6 +83,22 @@ export function createGrants(store: DeviceGrants, ring: KeyRing): Grants {
       if (row) return row;
     }
     return undefined;
+  };
+
+  /** The device's polls change the row as well: a change that lost to one is made again while the grant still allows it. */
+  const write = async (
+    { row }: OpenGrant,
+    change: Change,
+    nowMs: number,
+    isStillMeant: (current: DeviceGrant) => boolean = () => true,
+  ): Promise<boolean> => {
+    let current: DeviceGrant | undefined = row;
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      if (current?.state !== 'pending' || !isStillMeant(current)) return false;
+      if (await store.update(row.deviceHash, current.version, change)) return true;
+      current = await store.findByDevice(row.deviceHash, nowMs);
+    }
+    return false;
   };
 
   return {
@@ -97,17 +124,16 @@ export function createGrants(store: DeviceGrants, ring: KeyRing): Grants {
       return contents && { row, contents };
     },
     contentsOf,
-    async reseal({ row }, contents) {
-      return store.update(row.deviceHash, row.version, { sealed: await sealer.seal(contents) });
+    async sendAway(grant, request, nowMs) {
+      return write(grant, { sealed: await sealer.seal({ ...grant.contents, request }) }, nowMs);
     },
-    async approve({ row, contents }, identity) {
-      const { request: _spent, ...kept } = contents;
-      return store.update(row.deviceHash, row.version, {
-        state: 'approved',
-        sealed: await sealer.seal({ ...kept, identity }),
-      });
+    async approve(grant, identity, nowMs) {
+      const { request: _spent, ...kept } = grant.contents;
+      const sealed = await sealer.seal({ ...kept, identity });
+      const isSameRequest = (current: DeviceGrant) => current.sealed === grant.row.sealed;
+      return write(grant, { state: 'approved', sealed }, nowMs, isSameRequest);
     },
-    deny: ({ row }) => store.update(row.deviceHash, row.version, { state: 'denied', sealed: null }),
+    deny: (grant, nowMs) => write(grant, { state: 'denied', sealed: null }, nowMs),
   };
 }
 

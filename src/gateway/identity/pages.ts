@@ -1,4 +1,5 @@
 import { CodedError } from '../../kernel/coded-error.ts';
+import { oauthError } from '../errors.ts';
 import type { Accepted, Reply, ReplyHeaders } from '../exchange.ts';
 import { PAGE_STYLE, STYLE_HASH } from './page-style.ts';
 
@@ -26,7 +27,7 @@ export interface Pages {
   enterCode(request: Accepted, reply: Reply, problem?: string): void;
   confirm(request: Accepted, reply: Reply, grant: GrantView): void;
   denied(request: Accepted, reply: Reply): void;
-  signedIn(request: Accepted, reply: Reply, account: string): void;
+  signedIn(request: Accepted, reply: Reply, account: string, headers: ReplyHeaders): void;
   error(error: unknown, request: Accepted, reply: Reply): void;
 }
 
@@ -117,8 +118,9 @@ npx sallyport ask "hello"</code></pre>
         body: '<p>The program that asked has been turned away. You can close this page.</p>',
       });
     },
-    signedIn(request, reply, account) {
+    signedIn(request, reply, account, headers) {
       send(request, reply, {
+        headers,
         title: 'You are signed in',
         body: `<p>Signed in as <strong>${escaped(account)}</strong>.</p><p>Return to your terminal; you can close this page.</p>`,
       });
@@ -160,7 +162,7 @@ function errorPage(error: unknown): Page {
       return {
         status: 429,
         title: 'Too many attempts',
-        body: `<p>Too many attempts came from your network address. Try again in ${Math.ceil(retryAfterSeconds / 60)} minutes.</p><p>Operators: the setting is <code>rate_limits.device_verify</code>.</p>`,
+        body: `<p>Too many attempts came from your network address. Try again in ${minutes(retryAfterSeconds)}.</p><p>Operators: the setting is <code>rate_limits.device_verify</code>.</p>`,
         headers: retry,
       };
     case 'store_unavailable':
@@ -179,28 +181,28 @@ function errorPage(error: unknown): Page {
         body: '<p>The gateway could not get an answer from your organisation’s identity provider. Try the link again in a moment; if it goes on, give your operator the request id below.</p>',
         headers: retry,
       };
-    default:
-      return isRequestError(code)
+    default: {
+      const { status, headers } = oauthError(error);
+      return status < 500
         ? {
-            status: 400,
+            status,
+            headers,
             title: 'That did not work',
             body: '<p>The page was asked for in a way it does not understand. Start again from your terminal.</p>',
           }
         : {
-            status: 500,
+            status,
+            headers,
             title: 'Something went wrong',
             body: '<p>Give your operator the request id below.</p>',
           };
+    }
   }
 }
 
-function isRequestError(code: string): boolean {
-  return (
-    code === 'invalid_request' ||
-    code === 'bad_request' ||
-    code === 'request_too_large' ||
-    code === 'client_left'
-  );
+function minutes(seconds: number): string {
+  const whole = Math.ceil(seconds / 60);
+  return whole === 1 ? '1 minute' : `${whole} minutes`;
 }
 
 function escaped(text: string): string {

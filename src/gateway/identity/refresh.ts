@@ -69,15 +69,23 @@ export function createRefresh(parts: RefreshParts): Refresh {
     }
   };
 
+  const refuseRevoked = (request: Accepted, token: RefreshToken, isRevokedInStore = false): void => {
+    const { sid, claims, signedInAtMs } = token;
+    if (!isRevokedInStore && !revocations.isRevoked(sid, claims.sub, signedInAtMs)) return;
+    record(request, token, 'denied', 'session_revoked');
+    throw over();
+  };
+
   /** An older token than the current one, shown after its replacement has been in use for a while, is a copy. */
   const refuseCopies = async (request: Accepted, token: RefreshToken): Promise<void> => {
     const row = await briefly(sessions.find(token.sid));
-    if (row?.revokedAtMs !== undefined) throw over();
+    refuseRevoked(request, token, row?.revokedAtMs !== undefined);
     if (!row || token.number >= row.refreshNumber) return;
     if (clock.now() - row.renewedAtMs <= SAME_ANSWER_MS) return;
     log.warn(
       `a replaced refresh token was shown again: the session is revoked request_id=${request.requestId} sub=${token.claims.sub}`,
     );
+    record(request, token, 'denied', 'reuse_detected');
     audit('session.revoke', request.requestId, {
       sub: token.claims.sub,
       client_ip: request.clientIp,
@@ -90,43 +98,36 @@ export function createRefresh(parts: RefreshParts): Refresh {
     throw over();
   };
 
+  /** Moves the session's row on, if the store can be asked. */
+  const moveOn = async (request: Accepted, token: RefreshToken, nowMs: number): Promise<void> => {
+    const { sid, number, claims, signedInAtMs } = token;
+    const next = { nextNumber: number + 1, nowMs, expiresAtMs: nowMs + parts.refreshTtlMs };
+    const outcome = await briefly(sessions.renew(sid, { shownNumber: number, ...next }));
+    // The provider took its time: what was revoked meanwhile stays revoked.
+    refuseRevoked(request, token, outcome?.kind === 'revoked');
+    if (outcome?.kind !== 'unknown') return;
+    const row = { sid, sub: claims.sub, client: undefined, refreshNumber: next.nextNumber };
+    const times = { createdAtMs: signedInAtMs, renewedAtMs: nowMs, lastSeenAtMs: nowMs };
+    await briefly(sessions.create({ ...row, ...times, expiresAtMs: next.expiresAtMs }));
+  };
+
   const renew = async (request: Accepted, token: RefreshToken): Promise<TokenResponse> => {
     const { sid, number, signedInAtMs } = token;
-    if (revocations.isRevoked(sid, token.claims.sub, signedInAtMs)) {
-      record(request, token, 'revoked');
-      throw over();
-    }
+    refuseRevoked(request, token);
     await refuseCopies(request, token);
     const { claims, refreshToken } = await provider.refresh({
       refreshToken: token.providerToken,
       claims: token.claims,
     });
     const nowMs = clock.now();
-    const refreshExpiresAtMs = nowMs + parts.refreshTtlMs;
-    const next = number + 1;
-    const outcome = await briefly(
-      sessions.renew(sid, { shownNumber: number, nextNumber: next, nowMs, expiresAtMs: refreshExpiresAtMs }),
-    );
-    if (outcome?.kind === 'revoked') throw over();
-    if (outcome?.kind === 'unknown') {
-      const row = {
-        sid,
-        sub: claims.sub,
-        client: undefined,
-        refreshNumber: next,
-        expiresAtMs: refreshExpiresAtMs,
-      };
-      await briefly(
-        sessions.create({ ...row, createdAtMs: signedInAtMs, renewedAtMs: nowMs, lastSeenAtMs: nowMs }),
-      );
-    }
+    await moveOn(request, token, nowMs);
     const tokens = await issue({
       sid,
       claims,
       providerToken: refreshToken ?? token.providerToken,
-      number: next,
+      number: number + 1,
       signedInAtMs,
-      refreshExpiresAtMs,
+      refreshExpiresAtMs: nowMs + parts.refreshTtlMs,
     });
     record(request, { ...token, claims }, 'ok');
     return tokens;
@@ -144,9 +145,9 @@ export function createRefresh(parts: RefreshParts): Refresh {
         throw over();
       }
       record(request, token, 'unavailable', isCodedError(error) ? error.code : 'internal');
-      log.warn(
-        `refresh failed request_id=${request.requestId}: ${isCodedError(error) ? (error.detail ?? error.code) : String(error)}`,
-      );
+      const prefix = `refresh failed request_id=${request.requestId}`;
+      if (isCodedError(error)) log.warn(`${prefix}: ${error.detail ?? error.code}`);
+      else log.error(`${prefix}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
       const sentence =
         'the identity provider cannot be asked right now; your session goes on, try again shortly';
       throw new CodedError('temporarily_unavailable', {

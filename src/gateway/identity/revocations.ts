@@ -56,14 +56,14 @@ export function createRevocationList({ store, clock, log, longestTokenMs }: Revo
 
   const poll = async (): Promise<void> => {
     const now = clock.now();
-    while (unwritten[0]) {
-      await write(unwritten[0]);
-      unwritten = unwritten.slice(1);
-    }
     const found = await store.revocations.listAfter(cursor, now);
     found.entries.forEach(remember);
     cursor = found.cursor;
     forgetExpired(now);
+    while (unwritten[0]) {
+      await write(unwritten[0]);
+      unwritten = unwritten.slice(1);
+    }
   };
 
   const pollForever = async (): Promise<void> => {
@@ -87,6 +87,12 @@ export function createRevocationList({ store, clock, log, longestTokenMs }: Revo
       return person !== undefined && issuedAtMs <= person.sinceMs;
     },
     async revoke(target) {
+      // Signing out again and again adds nothing.
+      if ('sid' in target && bySid.has(target.sid)) {
+        if (unwritten.some(({ target: waiting }) => 'sid' in waiting && waiting.sid === target.sid))
+          throw new CodedError('store_unavailable', { detail: 'a revocation waits to be written' });
+        return 0;
+      }
       const now = clock.now();
       const revocation = { target, sinceMs: now, untilMs: now + longestTokenMs };
       remember(revocation);

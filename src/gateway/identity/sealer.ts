@@ -1,4 +1,5 @@
 import { CompactEncrypt, compactDecrypt, decodeProtectedHeader, errors } from 'jose';
+import { isCanonical } from './compact.ts';
 import type { KeyRing, SessionKeys } from './keys.ts';
 
 /** Encrypts values to compact JWEs (RFC 7516: `dir`, A256GCM) and opens them again, under any configured secret. */
@@ -18,7 +19,7 @@ export function createSealer(ring: KeyRing, keyOf: (keys: SessionKeys) => Uint8A
     },
     async open(sealed) {
       const keys = keysFor(sealed, ring, type);
-      if (!keys) return undefined;
+      if (!keys || !isCanonical(sealed)) return undefined;
       try {
         const { plaintext } = await compactDecrypt(sealed, keyOf(keys), {
           keyManagementAlgorithms: ['dir'],
