@@ -3,13 +3,14 @@ import { CodedError } from '../../kernel/coded-error.ts';
 import type { Accepted } from '../exchange.ts';
 import { createBodyReader } from './body.ts';
 
-const MAX_FORM_BYTES = 64 * 1024;
+/** Refresh tokens carry hundreds of groups, like access tokens, whose headers may have 256 KiB. */
+const MAX_FORM_BYTES = 512 * 1024;
 
 const readBody = createBodyReader({ maxBytes: MAX_FORM_BYTES, idleTimeoutMs: 10_000 });
 
 /**
  * Reads an `application/x-www-form-urlencoded` body; an absent body is an empty form. Throws `invalid_request` for
- * another content type or bytes that are not UTF-8, `request_too_large` above 64 KiB.
+ * another content type or bytes that are not UTF-8, `request_too_large` above 512 KiB.
  */
 export async function readForm(request: Accepted): Promise<URLSearchParams> {
   const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';

@@ -23,7 +23,7 @@ export interface RouterOptions {
 }
 
 interface Match {
-  readonly route: Route;
+  readonly methods: Methods;
   readonly params: Readonly<Record<string, string>>;
 }
 
@@ -39,11 +39,11 @@ export function createRouter({ routes, errorPage }: RouterOptions, log: Log): Ha
 
   const match = (request: Accepted): Match => {
     const exact = literal.get(request.path);
-    if (exact) return { route: routeFor(request.method, exact), params: NO_PARAMS };
+    if (exact) return { methods: exact, params: NO_PARAMS };
     const segments = request.path.split('/');
     for (const pattern of patterns) {
       const params = paramsOf(pattern.segments, segments);
-      if (params) return { route: routeFor(request.method, pattern.methods), params };
+      if (params) return { methods: pattern.methods, params };
     }
     throw new CodedError('not_found', { facts: { sentence: 'no such endpoint' } });
   };
@@ -62,10 +62,11 @@ export function createRouter({ routes, errorPage }: RouterOptions, log: Log): Ha
   return (request, reply) => {
     let envelope: Envelope = 'messages';
     try {
-      const found = match(request);
-      envelope = found.route.envelope;
-      const routed = found.params === NO_PARAMS ? request : { ...request, params: found.params };
-      const done = found.route.handle(routed, reply);
+      const { methods, params } = match(request);
+      envelope = envelopeOf(methods);
+      const route = routeFor(request.method, methods);
+      const routed = params === NO_PARAMS ? request : { ...request, params };
+      const done = route.handle(routed, reply);
       if (done) return done.catch((error: unknown) => fail(error, request, reply, envelope));
     } catch (error) {
       fail(error, request, reply, envelope);
@@ -91,6 +92,12 @@ function addRoute(
   const known = patterns.find((pattern) => pattern.segments.join('/') === route.path);
   if (known) known.methods.set(route.method, route);
   else patterns.push({ segments, methods: new Map([[route.method, route]]) });
+}
+
+/** One for all methods of a path, so that a wrong method gets it too. */
+function envelopeOf(methods: Methods): Envelope {
+  const [route] = methods.values();
+  return route?.envelope ?? 'messages';
 }
 
 /** HEAD works where GET does. */
