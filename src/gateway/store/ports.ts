@@ -131,6 +131,8 @@ export interface Sessions {
     readonly rows: readonly SessionRow[];
     readonly next: string | undefined;
   }>;
+  /** Live sessions whose tokens are older than `sinceMs`. */
+  countNotRenewedSince(sinceMs: number, nowMs: number): Promise<number>;
   /** Marks sessions revoked and records the revocation in one transaction; the number of live sessions it ended. */
   revoke(who: RevocationTarget, nowMs: number, untilMs: number): Promise<number>;
 }

@@ -62,6 +62,13 @@ export function createSessionStore(database: Database): Sessions {
       const last = rows.length > limit ? page.at(-1) : undefined;
       return { rows: page, next: last && `${last.createdAtMs}.${last.sid}` };
     },
+    async countNotRenewedSince(sinceMs, nowMs) {
+      const [row] = await database.query<{ sessions: number }>(
+        'select count(*)::int as sessions from sessions where renewed_at < $1 and expires_at > $2 and revoked_at is null',
+        [sinceMs, nowMs],
+      );
+      return row?.sessions ?? 0;
+    },
     async revoke(target, nowMs, untilMs) {
       return database.transaction(async (tx) => {
         await insertRevocation(tx, { target, sinceMs: nowMs, untilMs });
