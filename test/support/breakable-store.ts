@@ -1,0 +1,59 @@
+import type { Store } from '../../src/gateway/store/ports.ts';
+import { CodedError } from '../../src/kernel/coded-error.ts';
+
+/** `silent`: the store takes questions and never answers. */
+export type StoreCondition = 'up' | 'down' | 'silent';
+
+export interface BreakableStore extends Store {
+  condition: StoreCondition;
+  /** Resolves when that method, e.g. `revocations.listAfter`, has answered a question asked from now on. */
+  answered(method: string): Promise<void>;
+  /** Resolves when that method is asked next, whatever the condition. */
+  asked(method: string): Promise<void>;
+}
+
+/** A real store that can be taken away and given back. */
+export function createBreakableStore(store: Store): BreakableStore {
+  const listeners = new Map<string, (() => void)[]>();
+  const next = (event: string): Promise<void> =>
+    new Promise((resolve) => listeners.set(event, [...(listeners.get(event) ?? []), resolve]));
+  const tell = (event: string): void => {
+    const told = listeners.get(event) ?? [];
+    listeners.delete(event);
+    for (const listener of told) listener();
+  };
+
+  const around = async <T>(method: string, work: () => Promise<T>): Promise<T> => {
+    const told = listeners.get(`answered ${method}`) ?? [];
+    listeners.delete(`answered ${method}`);
+    tell(`asked ${method}`);
+    if (breakable.condition === 'down') throw new CodedError('store_unavailable', { detail: 'taken away' });
+    if (breakable.condition === 'silent') return new Promise(() => undefined);
+    const answer = await work();
+    for (const listener of told) listener();
+    return answer;
+  };
+
+  const port = <Port extends object>(name: string, real: Port): Port =>
+    new Proxy(real, {
+      get(target, key) {
+        const method: unknown = Reflect.get(target, key);
+        if (typeof method !== 'function') return method;
+        return (...args: unknown[]) => around(`${name}.${String(key)}`, async () => method(...args));
+      },
+    });
+
+  const breakable: BreakableStore = {
+    condition: 'up',
+    answered: (method) => next(`answered ${method}`),
+    asked: (method) => next(`asked ${method}`),
+    grants: port('grants', store.grants),
+    rateCounters: port('rateCounters', store.rateCounters),
+    sessions: port('sessions', store.sessions),
+    revocations: port('revocations', store.revocations),
+    ping: (signal) => around('ping', () => store.ping(signal)),
+    sweep: (nowMs) => around('sweep', () => store.sweep(nowMs)),
+    close: () => store.close(),
+  };
+  return breakable;
+}

@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { migrations } from '../../src/gateway/store/migrations/migrations.ts';
+import { openStore } from '../../src/gateway/store/open.ts';
+import type { Store } from '../../src/gateway/store/ports.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { createMemoryLog } from './memory-log.ts';
+
+export interface EmbeddedStore {
+  readonly store: Store;
+  readonly folder: string;
+  /** Closes the store and removes its folder. */
+  close(): Promise<void>;
+}
+
+/** A real embedded store with empty tables. It is copied from one made before: making the first takes seconds. */
+export async function openEmbeddedStore(): Promise<EmbeddedStore> {
+  const folder = newFolder();
+  cpSync(await emptyStore(), folder, { recursive: true });
+  const store = await open(folder);
+  return {
+    store,
+    folder,
+    async close() {
+      await store.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function open(folder: string): Promise<Store> {
+  return openStore({ kind: 'embedded', folder }, { clock: systemClock, log: createMemoryLog() });
+}
+
+/** The folder of a closed store without rows, kept between runs. */
+async function emptyStore(): Promise<string> {
+  const kept = join(tmpdir(), `sallyport-empty-store-${fingerprint()}`);
+  if (existsSync(kept)) return kept;
+  const made = newFolder();
+  await (await open(made)).close();
+  try {
+    renameSync(made, kept);
+  } catch {
+    // Another test file was faster; its folder is as good.
+    rmSync(made, { recursive: true, force: true });
+  }
+  return kept;
+}
+
+function fingerprint(): string {
+  const lock = readFileSync(fileURLToPath(new URL('../../package-lock.json', import.meta.url)));
+  return createHash('sha256').update(lock).update(JSON.stringify(migrations)).digest('hex').slice(0, 16);
+}
+
+function newFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'sallyport-store-'));
+}
