@@ -2,9 +2,9 @@ import { CodedError } from '../kernel/coded-error.ts';
 import type { ErrorCode, OAuthErrorCode, RequestErrorCode } from '../kernel/error-codes.ts';
 import type { ReplyHeaders } from './exchange.ts';
 
-type Facts = Readonly<Record<string, string | number>>;
+export type Facts = Readonly<Record<string, string | number>>;
 
-interface Description {
+export interface Description {
   readonly status: number;
   /** `error.type` of the Messages API envelope. */
   readonly type: string;
@@ -23,7 +23,7 @@ const invalid = (sentence: Description['sentence'], status = 400): Description =
 });
 
 /** What a caller of a Messages API endpoint is told. */
-const requestErrors: Readonly<Record<RequestErrorCode, Description>> = {
+export const requestErrors: Readonly<Record<RequestErrorCode, Description>> = {
   bad_request: invalid((facts) => String(facts['sentence'] ?? 'the request could not be read as HTTP/1.1')),
   body_not_object: invalid('request body must be a JSON object'),
   body_repeated_key: invalid((facts) => `request body has more than one "${facts['key']}"`),
@@ -102,7 +102,7 @@ const requestErrors: Readonly<Record<RequestErrorCode, Description>> = {
   internal: { status: 500, type: 'api_error', sentence: 'something went wrong inside the gateway' },
 };
 
-interface OAuthDescription {
+export interface OAuthDescription {
   readonly status: number;
   readonly error: string;
   readonly description: string | ((facts: Facts) => string);
@@ -120,7 +120,7 @@ const oauth = (
 });
 
 /** What a caller of an OAuth endpoint is told (RFC 6749 section 5.2, RFC 8628 section 3.5). */
-const oauthErrors: Readonly<Record<OAuthErrorCode, OAuthDescription>> = {
+export const oauthErrors: Readonly<Record<OAuthErrorCode, OAuthDescription>> = {
   invalid_request: oauth('invalid_request', (facts) =>
     String(facts['sentence'] ?? 'a parameter is missing, repeated or malformed'),
   ),
