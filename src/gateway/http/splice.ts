@@ -4,9 +4,12 @@ import { skipWhitespace } from './json-syntax.ts';
 /** A change to one top-level member: another value (JSON text), or `undefined` to leave the member out. */
 export type MemberChange = readonly [key: string, value: string | undefined];
 
+const COMMA = 0x2c;
+
 interface Cut {
   readonly start: number;
   readonly end: number;
+  /** What stands there instead; undefined when the member goes. */
   readonly insert: Buffer | undefined;
 }
 
@@ -20,39 +23,36 @@ export function spliceBody(body: ScannedBody, changes: readonly MemberChange[]):
   present.sort((a, b) => a.member.keyStart - b.member.keyStart);
   const cuts: Cut[] = [];
   for (const { member, value } of present) {
-    cuts.push(
-      value === undefined
-        ? removal(body.bytes, member, cuts.at(-1))
-        : { start: member.valueStart, end: member.valueEnd, insert: Buffer.from(value) },
-    );
+    if (value === undefined) remove(body.bytes, member, cuts);
+    else cuts.push({ start: member.valueStart, end: member.valueEnd, insert: Buffer.from(value) });
   }
   return applied(body.bytes, cuts);
 }
 
-/** The member with the comma after it, or, for the last one, with the comma before it. */
-function removal(bytes: Buffer, member: BodyMember, previous: Cut | undefined): Cut {
+/** The member goes with the comma after it; the last one with the comma before it and the removals right before that. */
+function remove(bytes: Buffer, member: BodyMember, cuts: Cut[]): void {
   const after = skipWhitespace(bytes, member.valueEnd);
-  if (bytes[after] === 0x2c)
-    return { start: member.keyStart, end: skipWhitespace(bytes, after + 1), insert: undefined };
-  // The comma that a removal right before this one has taken along does not count: look before that one.
-  const isAdjacent =
-    previous !== undefined && previous.insert === undefined && previous.end === member.keyStart;
-  let start = isAdjacent ? previous.start : member.keyStart;
+  if (bytes[after] === COMMA) {
+    cuts.push({ start: member.keyStart, end: skipWhitespace(bytes, after + 1), insert: undefined });
+    return;
+  }
+  let start = member.keyStart;
+  for (let last = cuts.at(-1); last && last.insert === undefined && last.end === start; last = cuts.at(-1)) {
+    start = last.start;
+    cuts.pop();
+  }
   let before = start - 1;
   while (isWhitespace(bytes[before])) before -= 1;
-  if (bytes[before] === 0x2c) start = before;
-  return { start, end: member.valueEnd, insert: undefined };
+  cuts.push({ start: bytes[before] === COMMA ? before : start, end: member.valueEnd, insert: undefined });
 }
 
 function applied(bytes: Buffer, cuts: readonly Cut[]): Buffer {
   const parts: Buffer[] = [];
   let at = 0;
-  for (const [i, cut] of cuts.entries()) {
-    const isSwallowed = (cuts[i + 1]?.start ?? Number.POSITIVE_INFINITY) <= cut.start;
-    if (isSwallowed) continue;
-    parts.push(bytes.subarray(at, cut.start));
-    if (cut.insert) parts.push(cut.insert);
-    at = cut.end;
+  for (const { start, end, insert } of cuts) {
+    parts.push(bytes.subarray(at, start));
+    if (insert) parts.push(insert);
+    at = end;
   }
   parts.push(bytes.subarray(at));
   return Buffer.concat(parts);
