@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { cidr, listOf, origin, text, whole } from './fields.ts';
+
+const tlsShape = z
+  .strictObject({
+    cert: text('the path of a PEM file').meta({
+      title: 'Certificate',
+      description: 'Path of the certificate chain, PEM, leaf first. Read at start and on SIGHUP.',
+      examples: ['/etc/sallyport/tls.crt'],
+    }),
+    key: text('the path of a PEM file').meta({
+      title: 'Key',
+      description: 'Path of the private key, PEM.',
+      examples: ['/etc/sallyport/tls.key'],
+    }),
+  })
+  .meta({
+    title: 'TLS',
+    description: 'Lets the gateway end TLS itself. Leave it out behind a balancer that does.',
+  });
+
+export const listenShape = z
+  .strictObject({
+    host: text('an address or host name')
+      .default('0.0.0.0')
+      .meta({
+        title: 'Host',
+        description: 'Address to bind.',
+        examples: ['127.0.0.1', '::'],
+      }),
+    port: whole(0, 65_535)
+      .default(8080)
+      .meta({ title: 'Port', description: 'Port to bind; 0 takes a free one.' }),
+    public_url: origin()
+      .optional()
+      .meta({
+        title: 'Public URL',
+        description:
+          'Where developers reach the gateway: issuer of its tokens, base of the sign-in links. Required unless host is a loopback address.',
+        examples: ['https://claude-gateway.corp.example.com'],
+      }),
+    tls: tlsShape.optional(),
+    trusted_proxies: listOf(cidr(), 'addresses and blocks')
+      .default([])
+      .meta({
+        title: 'Trusted proxies',
+        description: 'Whose X-Forwarded-For is believed.',
+        examples: [['10.0.0.0/8']],
+      }),
+    keep_alive_seconds: whole(1, 86_400).default(620).meta({
+      title: 'Keep-alive',
+      description: 'How long an idle connection is kept; longer than any balancer in front keeps it.',
+    }),
+  })
+  .meta({ title: 'Listener', description: 'Where the gateway listens and how developers reach it.' });

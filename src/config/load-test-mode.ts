@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import { flag, whole } from './fields.ts';
+
+export const loadTestModeShape = z
+  .strictObject({
+    enabled: flag()
+      .refine((value) => !value, {
+        error:
+          'must be false: this gateway has no load test mode, its benchmark does that job (npm run bench)',
+      })
+      .meta({ title: 'Enabled', description: 'Only false is possible: the benchmark does that job.' }),
+    reply_tokens: whole(1, 100_000).optional().meta({ title: 'Reply tokens', description: 'Not used.' }),
+    reply_seconds: z
+      .number({ error: 'must be a number from 0 to 600' })
+      .min(0, { error: 'must be a number from 0 to 600' })
+      .max(600, { error: 'must be a number from 0 to 600' })
+      .optional()
+      .meta({ title: 'Reply seconds', description: 'Not used.' }),
+  })
+  .meta({ title: 'Load test mode', description: 'Accepted when switched off, so that existing files work.' });

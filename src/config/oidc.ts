@@ -1,0 +1,190 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
+import { z } from 'zod';
+import {
+  certificates,
+  choice,
+  claim,
+  emailDomain,
+  flag,
+  group,
+  httpUrl,
+  listOf,
+  origin,
+  secretText,
+  text,
+  whole,
+} from './fields.ts';
+
+const googleGroupsShape = z
+  .strictObject({
+    service_account_json_path: text('the path of a JSON key file').meta({
+      title: 'Service account',
+      description: 'Path of the key file of a service account with domain-wide delegation.',
+      examples: ['/run/secrets/google-directory.json'],
+    }),
+    admin_email: text('the email address of an administrator').meta({
+      title: 'Administrator',
+      description: 'The administrator in whose name the directory is read.',
+      examples: ['directory-reader@example.com'],
+    }),
+  })
+  .meta({ title: 'Google groups', description: "Reads a person's groups from Google's directory." });
+
+const clientAssertionShape = z
+  .strictObject({
+    private_key_pem: secretText('PEM text of a private key').meta({
+      title: 'Private key',
+      description: 'PEM text of an unencrypted RSA key of at least 2048 bits, PKCS#8 or PKCS#1.',
+      examples: ['${file:/run/secrets/client.key}'],
+    }),
+    certificate_pem: secretText('PEM text of a certificate').meta({
+      title: 'Certificate',
+      description: 'PEM text of exactly one certificate, for the same key, without its chain.',
+      examples: ['${file:/run/secrets/client.crt}'],
+    }),
+  })
+  .meta({ title: 'Client assertion', description: 'Key and certificate for private_key_jwt.' });
+
+const scope = () =>
+  text('a scope').refine((value) => !/\s/.test(value), { error: 'must be one scope, without blanks' });
+
+const loginNotice = () =>
+  text('a text of at most 500 characters').refine((value) => [...value].length <= 500, {
+    error: 'must be a text of at most 500 characters',
+  });
+
+export const oidcShape = z
+  .strictObject({
+    issuer: httpUrl().meta({
+      title: 'Issuer',
+      description: 'The identity provider, exactly as it names itself in its discovery document.',
+      examples: ['https://login.example.com'],
+    }),
+    client_id: text('the client id that the identity provider gave').meta({
+      title: 'Client id',
+      description: 'The id under which the gateway is registered.',
+      examples: ['${OIDC_CLIENT_ID}'],
+    }),
+    client_secret: secretText('the secret that the identity provider gave')
+      .optional()
+      .meta({
+        title: 'Client secret',
+        description:
+          'Required unless token_endpoint_auth_method is private_key_jwt, and not allowed with it.',
+        examples: ['${OIDC_CLIENT_SECRET}'],
+      }),
+    token_endpoint_auth_method: choice('client_secret_basic', 'client_secret_post', 'private_key_jwt')
+      .optional()
+      .meta({
+        title: 'Authentication',
+        description: 'How the gateway authenticates at the provider. By default what the provider announces.',
+      }),
+    client_assertion: clientAssertionShape.optional(),
+    allowed_email_domains: listOf(emailDomain(), 'email domains')
+      .optional()
+      .meta({
+        title: 'Email domains',
+        description:
+          'Who may sign in, by what follows the last @ of the email address. By default everybody.',
+        examples: [['example.com']],
+      }),
+    allowed_groups: listOf(group(), 'groups')
+      .optional()
+      .meta({
+        title: 'Groups',
+        description:
+          'Who may sign in, by group; exact and case-sensitive, one is enough. By default everybody.',
+        examples: [['claude-users']],
+      }),
+    groups_claim: claim()
+      .default('groups')
+      .meta({
+        title: 'Groups claim',
+        description: 'The claim that holds the groups: a name or an RFC 6901 pointer.',
+        examples: ['groups', '/realm_access/roles'],
+      }),
+    google_groups: googleGroupsShape.optional(),
+    email_claim: z
+      .union([claim(), listOf(claim(), 'claims').min(1, { error: 'must name at least one claim' })], {
+        error: 'must be the name of a claim or a list of names',
+      })
+      .default('email')
+      .meta({
+        title: 'Email claim',
+        description: 'The claim that holds the email address; of a list the first that is present.',
+        examples: ['email', ['email', 'preferred_username']],
+      }),
+    scopes: listOf(scope(), 'scopes').default(['openid', 'profile', 'email', 'offline_access']).meta({
+      title: 'Scopes',
+      description:
+        'What the gateway asks for. Must hold openid; without offline_access sessions cannot be renewed.',
+    }),
+    scope_on_refresh: flag().default(false).meta({
+      title: 'Scopes at refresh',
+      description: 'Repeat the scopes at a refresh; some providers leave the id_token out otherwise.',
+    }),
+    extra_auth_params: z
+      .record(
+        z.string(),
+        z
+          .union([z.string(), z.number(), z.boolean()], { error: 'must be a string' })
+          .transform((value) => String(value)),
+        { error: 'must be a map from parameter to value' },
+      )
+      .default({})
+      .meta({
+        title: 'Further parameters',
+        description: 'Further parameters of the authorization request.',
+        examples: [{ access_type: 'offline', prompt: 'consent' }],
+      }),
+    userinfo_fallback: flag().default(false).meta({
+      title: 'Userinfo',
+      description: 'Ask the userinfo endpoint when the email or groups claim is missing.',
+    }),
+    use_pkce: flag().default(true).meta({ title: 'PKCE', description: 'Send a PKCE challenge (S256).' }),
+    clock_skew_seconds: whole(0, 3_600).default(0).meta({
+      title: 'Clock skew',
+      description: "How far the provider's clock may be off.",
+    }),
+    id_token_signed_response_alg: choice('RS256', 'ES256', 'PS256', 'EdDSA').default('RS256').meta({
+      title: 'Signature',
+      description: 'The algorithm that the provider signs id_tokens with.',
+    }),
+    additional_authorized_parties: listOf(text(), 'client ids')
+      .default([])
+      .meta({ title: 'Authorized parties', description: 'Further values accepted in azp.' }),
+    discovery_url: httpUrl()
+      .refine((value) => new URL(value).pathname.includes('/.well-known/'), {
+        error: 'must be a URL whose path holds /.well-known/',
+      })
+      .optional()
+      .meta({
+        title: 'Discovery URL',
+        description: 'Where the discovery document is, when it is not below the issuer.',
+        examples: ['https://login.example.com/custom/.well-known/openid-configuration'],
+      }),
+    use_proxy: flag().optional().meta({
+      title: 'Use the proxy',
+      description: 'Reach the provider through the HTTP proxy of the environment. Unset: directly.',
+    }),
+    form_action_origins: listOf(origin(), 'origins')
+      .default([])
+      .meta({
+        title: 'Form targets',
+        description: "Further origins that the sign-in form may lead to, beside the provider's own.",
+        examples: [['https://sso.example.com']],
+      }),
+    ca_cert_pem: certificates()
+      .optional()
+      .meta({
+        title: 'Certificate authority',
+        description:
+          'PEM text of the authorities that are trusted instead of the usual ones, for the provider only.',
+        examples: ['${file:/etc/ssl/corp-ca.pem}'],
+      }),
+    login_notice: loginNotice().optional().meta({
+      title: 'Notice',
+      description: 'Shown to people who sign in, at most 500 characters.',
+    }),
+  })
+  .meta({ title: 'Identity provider', description: "The organisation's OpenID Connect provider." });

@@ -1,0 +1,277 @@
+import type { z } from 'zod';
+import type { Secret } from '../kernel/secret.ts';
+import { describeFound } from './found.ts';
+import { isSecretSchema, kindOfSchema } from './schema-kind.ts';
+import type { Path } from './source-problem.ts';
+import {
+  type ConfigNode,
+  childOf,
+  childrenOf,
+  hasUnknown,
+  type MapNode,
+  plainValue,
+  type ScalarNode,
+} from './source-tree.ts';
+
+/** What of a value is valid: anything may be missing, at every level. */
+export type Valid<T> = T extends Secret
+  ? T
+  : T extends readonly (infer Element)[]
+    ? readonly (Valid<Element> | undefined)[]
+    : T extends object
+      ? { readonly [Key in keyof T]?: Valid<T[Key]> | undefined }
+      : T;
+
+export interface ShapeReport {
+  /** A value that its schema refuses. */
+  wrong(path: Path, message: string, hint?: string): void;
+  unknownKey(path: Path): void;
+  missing(path: Path, schema: z.ZodType): void;
+}
+
+export interface ShapeReading<S extends z.ZodType> {
+  /** Everything that is valid, defaults included. */
+  readonly value: Valid<z.output<S>>;
+  /** What the schema as a whole can be given, with numbers and booleans that came from variables as such. */
+  readonly input: unknown;
+  /** Whether a variable that is not set leaves a gap. */
+  readonly hasGaps: boolean;
+  /** Values that must not be printed although their schema is no secret's. */
+  readonly maskedPaths: readonly Path[];
+}
+
+interface Read {
+  readonly value: unknown;
+  readonly input: unknown;
+}
+
+const NOTHING: Read = { value: undefined, input: undefined };
+
+/**
+ * Judges a tree key by key, so that one mistake does not hide another: what is valid comes out, what is not is reported.
+ * A schema library that is handed the whole stops at the first level that fails.
+ */
+export function readShape<S extends z.ZodType>(
+  schema: S,
+  root: MapNode,
+  report: ShapeReport,
+): ShapeReading<S> {
+  const maskedPaths: Path[] = [];
+  let hasGaps = false;
+
+  const visit = (at: z.ZodType, node: ConfigNode | undefined, path: Path, isOpen: boolean): Read => {
+    if (!node) return absent(at, path);
+    noteMasks(node, path, isOpen);
+    if (node.kind === 'scalar' && node.expansion?.kind === 'unknown') {
+      hasGaps = true;
+      return NOTHING;
+    }
+    const shape = kindOfSchema(at);
+    if (node.kind === 'scalar' && node.value === null) return wrong(path, ...noValue(shape.kind));
+    switch (shape.kind) {
+      case 'map':
+        return node.kind === 'map' ? visitMap(shape, node, path) : mismatch('a map of keys', node, path);
+      case 'record':
+        return node.kind === 'map'
+          ? visitRecord(shape.value, node, path)
+          : mismatch('a map of names and values', node, path);
+      case 'list':
+        return node.kind === 'list'
+          ? visitList(at, shape.element, node, path, isOpen)
+          : notList(at, node, path);
+      case 'leaf':
+        return visitLeaf(at, node, path);
+    }
+  };
+
+  const absent = (at: z.ZodType, path: Path): Read => {
+    const parsed = at.safeParse(undefined);
+    if (parsed.success) return { value: parsed.data, input: undefined };
+    report.missing(path, at);
+    return NOTHING;
+  };
+
+  const visitMap = (
+    shape: Extract<ReturnType<typeof kindOfSchema>, { kind: 'map' }>,
+    node: MapNode,
+    path: Path,
+  ): Read => {
+    const value: Record<string, unknown> = {};
+    const input: Record<string, unknown> = {};
+    for (const [key, schemaOfKey] of Object.entries(shape.keys)) {
+      const read = visit(schemaOfKey, node.entries.get(key)?.node, [...path, key], shape.isOpen);
+      if (read.value !== undefined) define(value, key, read.value);
+      if (read.input !== undefined) define(input, key, read.input);
+    }
+    for (const [key, { node: child }] of node.entries) {
+      if (Object.hasOwn(shape.keys, key)) continue;
+      if (!shape.isOpen) report.unknownKey([...path, key]);
+      else {
+        noteOpen(child, [...path, key]);
+        const plain = plainValue(child);
+        define(value, key, plain);
+        define(input, key, plain);
+      }
+    }
+    return { value, input };
+  };
+
+  const visitRecord = (schemaOfValue: z.ZodType, node: MapNode, path: Path): Read => {
+    const value: Record<string, unknown> = {};
+    const input: Record<string, unknown> = {};
+    for (const [key, { node: child }] of node.entries) {
+      const read = visit(schemaOfValue, child, [...path, key], true);
+      define(value, key, read.value);
+      define(input, key, read.input);
+    }
+    return { value, input };
+  };
+
+  const visitList = (
+    at: z.ZodType,
+    element: z.ZodType,
+    node: Extract<ConfigNode, { kind: 'list' }>,
+    path: Path,
+    isOpen: boolean,
+  ): Read => {
+    const reads = node.items.map((item, index) => visit(element, item, [...path, index], isOpen));
+    const input = reads.map((read) => read.input);
+    const parsed = at.safeParse(input);
+    const own = parsed.success ? [] : parsed.error.issues.filter((issue) => issue.path.length === 0);
+    for (const { message } of own) report.wrong(path, message);
+    return { value: reads.map((read) => read.value), input };
+  };
+
+  const visitLeaf = (at: z.ZodType, node: ConfigNode, path: Path): Read => {
+    if (hasUnknown(node)) {
+      hasGaps = true;
+      return NOTHING;
+    }
+    const plain = plainValue(node);
+    const isFilled = node.kind === 'scalar' && node.expansion?.kind === 'variables';
+    for (const input of isFilled ? readings(plain) : [plain]) {
+      const parsed = at.safeParse(input);
+      if (parsed.success) return { value: parsed.data, input };
+    }
+    const isSecret = isSecretSchema(at);
+    for (const issue of leafIssues(at, plain, node)) {
+      const found = nodeAt(node, issue.path);
+      report.wrong(
+        [...path, ...issue.path],
+        withFound(issue.message, found, isSecret),
+        hintFor(at, found, issue.path),
+      );
+    }
+    return NOTHING;
+  };
+
+  const wrong = (path: Path, message: string, hint?: string): Read => {
+    report.wrong(path, message, hint);
+    return NOTHING;
+  };
+
+  const mismatch = (expected: string, node: ConfigNode, path: Path): Read =>
+    wrong(path, `must be ${expected}, found ${describeFound(node, true)}`);
+
+  const notList = (at: z.ZodType, node: ConfigNode, path: Path): Read => {
+    const parsed = at.safeParse({});
+    const message = parsed.success ? 'must be a list' : (parsed.error.issues[0]?.message ?? 'must be a list');
+    return wrong(path, `${message}, found ${describeFound(node, true)}`, 'write a list: [first, second]');
+  };
+
+  /** A file's content is never printed; what variables fill in is not where anything can stand. */
+  const noteMasks = (node: ConfigNode, path: Path, isOpen: boolean): void => {
+    if (node.kind !== 'scalar' || !node.expansion) return;
+    if (node.expansion.kind === 'file' || isOpen) maskedPaths.push(path);
+  };
+
+  const noteOpen = (node: ConfigNode, path: Path): void => {
+    noteMasks(node, path, true);
+    if (node.kind === 'scalar' && node.expansion?.kind === 'unknown') hasGaps = true;
+    for (const [step, child] of childrenOf(node)) noteOpen(child, [...path, step]);
+  };
+
+  const { value, input } = visit(schema, root, [], false);
+  // Each part of `value` was checked by the part of the schema that it stands for.
+  return { value: (value ?? {}) as Valid<z.output<S>>, input, hasGaps, maskedPaths };
+}
+
+/** A key may be called `__proto__`. */
+function define(target: Record<string, unknown>, key: string, value: unknown): void {
+  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+/** What a variable's text may mean: itself, a number, a boolean. */
+function readings(value: unknown): unknown[] {
+  if (typeof value !== 'string') return [value];
+  const text = value.trim();
+  const numbers = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i.test(text) ? [Number(text)] : [];
+  const flags = text === 'true' || text === 'false' ? [text === 'true'] : [];
+  return [value, ...numbers, ...flags];
+}
+
+interface LeafIssue {
+  readonly path: Path;
+  readonly message: string;
+}
+
+function leafIssues(schema: z.ZodType, plain: unknown, node: ConfigNode): LeafIssue[] {
+  const parsed = schema.safeParse(plain);
+  const issues = parsed.success
+    ? []
+    : parsed.error.issues.flatMap((issue) => relevant(issue, node.kind !== 'scalar'));
+  // A type that is wrong also fails what follows; the first word on a place is the one that helps.
+  return issues.filter(
+    (issue, index) => issues.findIndex(({ path }) => path.join('.') === issue.path.join('.')) === index,
+  );
+}
+
+/** Of a union the branch that the value's form chooses. */
+function relevant(issue: z.core.$ZodIssue, isCollection: boolean): LeafIssue[] {
+  const path = issue.path.filter((step) => typeof step !== 'symbol');
+  if (issue.code === 'invalid_union') {
+    const branch = issue.errors.find(
+      (errors) => !errors.some(({ code, path: at }) => code === 'invalid_type' && at.length === 0),
+    );
+    if (branch && branch.length > 0)
+      return branch.flatMap((inner) =>
+        relevant(inner, isCollection).map((found) => ({ ...found, path: [...path, ...found.path] })),
+      );
+  }
+  return [{ path, message: issue.message }];
+}
+
+function nodeAt(node: ConfigNode, path: Path): ConfigNode {
+  let current = node;
+  for (const step of path) current = childOf(current, step) ?? current;
+  return current;
+}
+
+function withFound(message: string, node: ConfigNode, isSecret: boolean): string {
+  const isEmptyVariable = node.kind === 'scalar' && node.expansion?.kind === 'variables' && node.value === '';
+  if (isEmptyVariable) return `is empty: ${variablesOf(node)} is set to nothing`;
+  return message.startsWith('must be ') ? `${message}, found ${describeFound(node, isSecret)}` : message;
+}
+
+function variablesOf(node: ScalarNode): string {
+  return (node.expansion?.names ?? []).map((name) => `\${${name}}`).join('');
+}
+
+/** Quotes too many or too few are the usual reason for a wrong type. */
+function hintFor(schema: z.ZodType, node: ConfigNode, path: Path): string | undefined {
+  if (node.kind !== 'scalar' || path.length > 0) return undefined;
+  const { value, expansion } = node;
+  const isAccepted = (input: unknown) => schema.safeParse(input).success;
+  if (typeof value === 'string' && !expansion)
+    return readings(value).slice(1).some(isAccepted) ? 'write it without quotes' : undefined;
+  if (typeof value === 'number' || typeof value === 'boolean')
+    return isAccepted(String(value)) ? 'put it in quotes' : undefined;
+  return undefined;
+}
+
+function noValue(kind: string): [message: string, hint: string] {
+  const message = 'has no value';
+  return kind === 'list' || kind === 'record'
+    ? [message, `give it one (${kind === 'list' ? '[]' : '{}'} if it is meant to be empty) or remove the key`]
+    : [message, 'give it one or remove the key'];
+}

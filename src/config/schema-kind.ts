@@ -1,0 +1,34 @@
+import { z } from 'zod';
+
+/** What a schema is made of, with defaults and options looked through. */
+export type SchemaKind =
+  | { readonly kind: 'map'; readonly keys: Readonly<Record<string, z.ZodType>>; readonly isOpen: boolean }
+  | { readonly kind: 'record'; readonly value: z.ZodType }
+  | { readonly kind: 'list'; readonly element: z.ZodType }
+  | { readonly kind: 'leaf' };
+
+export function kindOfSchema(schema: z.core.$ZodType): SchemaKind {
+  const inner = unwrapped(schema);
+  if (inner instanceof z.ZodObject) {
+    return { kind: 'map', keys: inner.shape, isOpen: inner.def.catchall instanceof z.ZodUnknown };
+  }
+  if (inner instanceof z.ZodRecord) return { kind: 'record', value: inner.valueType as z.ZodType };
+  if (inner instanceof z.ZodArray) return { kind: 'list', element: inner.element as z.ZodType };
+  return { kind: 'leaf' };
+}
+
+/** Whether values of this schema must not be printed. A union or list of secrets counts. */
+export function isSecretSchema(schema: z.core.$ZodType): boolean {
+  if (z.globalRegistry.get(schema)?.['secret'] === true) return true;
+  const inner = unwrapped(schema);
+  if (inner !== schema) return isSecretSchema(inner);
+  if (inner instanceof z.ZodUnion) return inner.options.some(isSecretSchema);
+  if (inner instanceof z.ZodPipe) return isSecretSchema(inner.in);
+  return inner instanceof z.ZodArray && isSecretSchema(inner.element);
+}
+
+function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
+  const isWrapper =
+    schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault;
+  return isWrapper ? unwrapped(schema.unwrap()) : schema;
+}
