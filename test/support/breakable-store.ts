@@ -8,25 +8,21 @@ export interface BreakableStore extends Store {
   condition: StoreCondition;
   /** Resolves when that method, e.g. `revocations.listAfter`, has answered a question asked from now on. */
   answered(method: string): Promise<void>;
-  /** Resolves when that method is asked next, whatever the condition. */
-  asked(method: string): Promise<void>;
+  /** Does something just before the next question to that method is answered, whatever the condition then is. */
+  before(method: string, work: () => unknown): void;
 }
 
 /** A real store that can be taken away and given back. */
 export function createBreakableStore(store: Store): BreakableStore {
   const listeners = new Map<string, (() => void)[]>();
-  const next = (event: string): Promise<void> =>
-    new Promise((resolve) => listeners.set(event, [...(listeners.get(event) ?? []), resolve]));
-  const tell = (event: string): void => {
-    const told = listeners.get(event) ?? [];
-    listeners.delete(event);
-    for (const listener of told) listener();
-  };
+  const hooks = new Map<string, () => unknown>();
 
   const around = async <T>(method: string, work: () => Promise<T>): Promise<T> => {
-    const told = listeners.get(`answered ${method}`) ?? [];
-    listeners.delete(`answered ${method}`);
-    tell(`asked ${method}`);
+    const told = listeners.get(method) ?? [];
+    listeners.delete(method);
+    const hook = hooks.get(method);
+    hooks.delete(method);
+    await hook?.();
     if (breakable.condition === 'down') throw new CodedError('store_unavailable', { detail: 'taken away' });
     if (breakable.condition === 'silent') return new Promise(() => undefined);
     const answer = await work();
@@ -45,8 +41,9 @@ export function createBreakableStore(store: Store): BreakableStore {
 
   const breakable: BreakableStore = {
     condition: 'up',
-    answered: (method) => next(`answered ${method}`),
-    asked: (method) => next(`asked ${method}`),
+    answered: (method) =>
+      new Promise((resolve) => listeners.set(method, [...(listeners.get(method) ?? []), resolve])),
+    before: (method, work) => hooks.set(method, work),
     grants: port('grants', store.grants),
     rateCounters: port('rateCounters', store.rateCounters),
     sessions: port('sessions', store.sessions),
