@@ -1,0 +1,226 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+/** The superuser of every test cluster. */
+export const SUPERUSER = 'postgres';
+export const PASSWORD = 'a password of the tests';
+
+/** A data folder that initdb has made and nobody has started; clusters are copies of it. */
+export interface Pristine {
+  readonly binaries: string;
+  /** Holds `data`. */
+  readonly folder: string;
+}
+
+export interface ClusterOptions {
+  /** Server settings, e.g. `{ max_connections: '10' }`. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Files for the data folder by name, e.g. a certificate that a setting names. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** A folder that goes with the cluster's own. */
+  readonly alsoRemove?: string;
+}
+
+/** A server of its own on 127.0.0.1, ::1 and a unix socket, always on the same port. */
+export interface Cluster {
+  readonly port: number;
+  /** Holds the unix socket. */
+  readonly folder: string;
+  /** A URL with the superuser's name and password. */
+  url(database?: string): string;
+  /** Ends the server and keeps its data. `immediate` is what a crash looks like to its clients. */
+  stop(mode?: 'fast' | 'immediate'): Promise<void>;
+  /** Starts a stopped server. */
+  start(): Promise<void>;
+  /** SIGSTOP for every process of the server: connections stay open and nothing is answered. */
+  pause(): void;
+  resume(): void;
+  /** Ends the server and removes everything it has written. */
+  remove(): Promise<void>;
+}
+
+/** The folder with initdb and postgres: the newest that Debian has installed, else the first in PATH. */
+export function findPostgresBinaries(): string | undefined {
+  const debian = '/usr/lib/postgresql';
+  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
+  const folders = [
+    ...versions.map((version) => join(debian, version, 'bin')),
+    ...(process.env['PATH'] ?? '').split(delimiter),
+  ];
+  return folders.find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')));
+}
+
+export function createPristine(binaries: string): Pristine {
+  const folder = makeFolder('sallyport-initdb-');
+  const passwordFile = join(folder, 'password');
+  writeFileSync(passwordFile, PASSWORD);
+  const options = ['-U', SUPERUSER, '-A', 'scram-sha-256', `--pwfile=${passwordFile}`, '-E', 'UTF8'];
+  execFileSync(
+    join(binaries, 'initdb'),
+    ['-D', join(folder, 'data'), ...options, '--locale=C', '--no-sync', '--wal-segsize=1'],
+    { ...unprivileged(), cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  return { binaries, folder };
+}
+
+/** Starts a cluster on a copy of the pristine one. It ends, and its folder goes, even when this process is killed. */
+export async function startCluster(pristine: Pristine, options: ClusterOptions = {}): Promise<Cluster> {
+  const folder = makeFolder('sallyport-postgres-');
+  const dataFolder = join(folder, 'data');
+  execFileSync('cp', ['-a', join(pristine.folder, 'data'), dataFolder]);
+  for (const [name, content] of Object.entries(options.files ?? {})) {
+    writeFileSync(join(dataFolder, name), content, { mode: 0o600 });
+    giveAway(join(dataFolder, name));
+  }
+  const port = await freePort();
+  const settings = {
+    listen_addresses: '127.0.0.1,::1',
+    port: String(port),
+    unix_socket_directories: folder,
+    fsync: 'off',
+    shared_buffers: '32MB',
+    ...options.settings,
+  };
+  const folders = { folder, alsoRemove: options.alsoRemove ?? folder };
+  const start = () => startServer(pristine.binaries, folders, settings);
+  let server: Server | undefined = await start();
+  return {
+    port,
+    folder,
+    url: (database = 'postgres') =>
+      `postgres://${SUPERUSER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${database}`,
+    async stop(mode = 'fast') {
+      await server?.stop(mode);
+      server = undefined;
+    },
+    async start() {
+      server ??= await start();
+    },
+    pause: () => server?.signal('SIGSTOP'),
+    resume: () => server?.signal('SIGCONT'),
+    async remove() {
+      server?.signal('SIGCONT');
+      await server?.stop('immediate');
+      server = undefined;
+      for (const path of Object.values(folders)) rmSync(path, { recursive: true, force: true });
+    },
+  };
+}
+
+interface Server {
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
+  stop(mode: 'fast' | 'immediate'): Promise<void>;
+}
+
+/** Ends the server when told to, and with the process that started it: then the pipe breaks, and the folder goes as well. */
+const KEEPER = `
+folder=$1; other=$2; shift 2
+"$@" &
+server=$!
+if read -r how; then
+  kill -s "$how" $server; wait $server
+else
+  kill -s CONT $server; kill -s QUIT $server; wait $server; rm -rf "$folder" "$other"
+fi`;
+
+async function startServer(
+  binaries: string,
+  { folder, alsoRemove }: { readonly folder: string; readonly alsoRemove: string },
+  settings: Readonly<Record<string, string>>,
+): Promise<Server> {
+  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const command = [join(binaries, 'postgres'), '-D', join(folder, 'data'), ...flags];
+  const keeper = spawn('/bin/sh', ['-c', KEEPER, 'keeper', folder, alsoRemove, ...command], {
+    ...unprivileged(),
+    cwd: folder,
+    detached: true,
+    stdio: ['pipe', 'ignore', 'pipe'],
+  });
+  await isReady(keeper);
+  const postmaster = Number(readFileSync(join(folder, 'data', 'postmaster.pid'), 'utf8').split('\n')[0]);
+  return {
+    signal(signal) {
+      for (const pid of [postmaster, ...childrenOf(postmaster)]) process.kill(pid, signal);
+    },
+    async stop(mode) {
+      const ended = once(keeper, 'exit');
+      keeper.stdin?.end(mode === 'fast' ? 'INT\n' : 'QUIT\n');
+      await ended;
+    },
+  };
+}
+
+/** Resolves at the server's own line that says so; what it says instead is the error. */
+async function isReady(keeper: ChildProcess): Promise<void> {
+  if (!keeper.stderr) throw new Error('the server has no log');
+  const lines = createInterface(keeper.stderr);
+  await new Promise<void>((resolve, reject) => {
+    lines.on('line', (line) => {
+      if (line.includes('database system is ready to accept connections')) resolve();
+      if (line.includes('FATAL:')) {
+        keeper.stdin?.end('QUIT\n');
+        reject(new Error(`PostgreSQL did not start: ${line}`));
+      }
+    });
+    keeper.once('error', reject);
+  });
+}
+
+function childrenOf(parent: number): number[] {
+  const listed = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
+  return listed
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .flatMap(([pid = 0, ppid]) => (ppid === parent ? [pid] : []));
+}
+
+/** Below the range that outgoing connections take, so that a stopped server finds its port free again. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    await new Promise((resolve) => server.close(resolve));
+    if (isFree) return port;
+  }
+}
+
+function makeFolder(prefix: string): string {
+  const folder = mkdtempSync(join(tmpdir(), prefix));
+  giveAway(folder);
+  return folder;
+}
+
+/** PostgreSQL refuses to run as root: then its own user runs it. */
+function unprivileged(): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {};
+  const user = hasUser(SUPERUSER) ? SUPERUSER : 'nobody';
+  const id = (flag: string) => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }));
+  return { uid: id('-u'), gid: id('-g') };
+}
+
+function hasUser(name: string): boolean {
+  return readFileSync('/etc/passwd', 'utf8').includes(`\n${name}:`);
+}
+
+function giveAway(path: string): void {
+  const { uid, gid } = unprivileged();
+  if (uid !== undefined && gid !== undefined) chownSync(path, uid, gid);
+}
