@@ -54,11 +54,15 @@ export const requestErrors: Readonly<Record<RequestErrorCode, Description>> = {
     ...invalid((facts) => `method not allowed here; allowed: ${facts['allow']}`, 405),
     headers: (facts) => ({ allow: String(facts['allow']) }),
   },
-  request_timeout: invalid('the request did not arrive in time', 408),
+  request_timeout: {
+    ...invalid('the request did not arrive in time', 408),
+    headers: () => ({ connection: 'close' }),
+  },
   request_too_large: {
     status: 413,
     type: 'request_too_large',
-    sentence: (facts) => `request body is larger than ${facts['maxBytes'] ?? 'allowed'} bytes`,
+    sentence: ({ maxBytes }) =>
+      maxBytes === undefined ? 'the request is too large' : `request body is larger than ${maxBytes} bytes`,
   },
   unsupported_encoding: invalid('content-encoding must be identity, gzip, br or zstd', 415),
   uri_too_long: invalid('the URL is too long', 414),

@@ -32,6 +32,8 @@ export function createBodyReader({
     const createInflater = encoding === 'identity' || encoding === '' ? undefined : inflaters[encoding];
     if (!createInflater && encoding !== 'identity' && encoding !== '')
       throw new CodedError('unsupported_encoding');
+    // Nothing more would be heard of a client that has left already.
+    if (request.message.destroyed) throw new CodedError('client_left');
     request.startBody();
     const source = arriving(request, idleTimeoutMs);
     return createInflater

@@ -23,14 +23,9 @@ export function createHealth(options: HealthOptions): {
 
   /** Probes that come while one is running share its answer. */
   const storeAnswers = (): Promise<boolean> => {
-    pending ??= ping(AbortSignal.timeout(PING_TIMEOUT_MS))
-      .then(
-        () => true,
-        () => false,
-      )
-      .finally(() => {
-        pending = undefined;
-      });
+    pending ??= answersInTime(ping).finally(() => {
+      pending = undefined;
+    });
     return pending;
   };
 
@@ -53,4 +48,17 @@ export function createHealth(options: HealthOptions): {
       reply.json(503, { status: 'store not answering' }, { 'retry-after': '5' });
     },
   };
+}
+
+/** A ping that does not hear the signal counts as silent, too. */
+async function answersInTime(ping: HealthOptions['ping']): Promise<boolean> {
+  const signal = AbortSignal.timeout(PING_TIMEOUT_MS);
+  const silence = new Promise<boolean>((resolve) => {
+    signal.addEventListener('abort', () => resolve(false), { once: true });
+  });
+  const answer = ping(signal).then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([answer, silence]);
 }

@@ -1,29 +1,65 @@
-import { STATUS_CODES } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { CodedError } from '../../kernel/coded-error.ts';
 import type { RequestErrorCode } from '../../kernel/error-codes.ts';
+import type { Log } from '../../kernel/log.ts';
 import { messagesError } from '../errors.ts';
 
-type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
+export interface ParserRefusalParts {
+  readonly nextRequestId: () => string;
+  /** The answer to the last request that was read from this connection. */
+  readonly lastAnswer: (socket: Socket) => ServerResponse | undefined;
+  readonly log: Log;
+}
+
+const LINGER_MS = 2_000;
 
 /**
- * Answers what never became a request: in the envelope, on the bare socket, then closes. Returns the code that was
- * answered, or undefined when there was nobody to answer.
+ * Answers what never became a request: in the envelope, on the bare socket, then closes. Each leaves one line in the log.
+ * Where the bytes would land inside another answer, or be taken for one, the connection is cut instead.
  */
-export function answerUnparseable(
-  socket: Socket,
-  reason: RequestErrorCode | ParserError,
-  requestId: string,
-): RequestErrorCode | undefined {
-  if (typeof reason !== 'string' && (reason.code === 'ECONNRESET' || reason.code === 'EPIPE')) {
-    socket.destroy();
-    return undefined;
-  }
-  const code = typeof reason === 'string' ? reason : codeOf(reason);
-  if (!socket.writable) {
-    socket.destroy();
-    return code;
-  }
+export function createParserRefusals({
+  nextRequestId,
+  lastAnswer,
+  log,
+}: ParserRefusalParts): (socket: Socket, cause: RequestErrorCode | NodeJS.ErrnoException) => void {
+  const refused = new WeakSet<Socket>();
+
+  return (socket, cause) => {
+    // The parser complains about every packet that follows, too.
+    if (refused.has(socket)) return;
+    refused.add(socket);
+    // Node has taken its own listener from a socket that asked for CONNECT: a reset would end the process.
+    socket.on('error', () => socket.destroy());
+    const code = typeof cause === 'string' ? cause : codeOf(cause);
+    const name = typeof cause === 'string' ? 'CONNECT' : (cause.code ?? cause.message);
+    if (code === undefined) {
+      log.debug(`a connection broke: ${name}`);
+      return void socket.destroy();
+    }
+    const requestId = nextRequestId();
+    log.warn(`request refused by the HTTP parser request_id=${requestId}: ${code} (${name})`);
+    if (!socket.writable || !isWaitingForAnswer(lastAnswer(socket))) return void socket.destroy();
+    socket.end(rawAnswer(code, requestId));
+    linger(socket);
+  };
+}
+
+/** Whether what the client reads next is the answer to the bytes that made no sense. */
+function isWaitingForAnswer(last: ServerResponse | undefined): boolean {
+  if (!last) return true;
+  return last.req.complete ? last.writableFinished : !last.headersSent;
+}
+
+/** Reads on for a moment, so that the answer is not lost to a reset while the client is still sending. */
+function linger(socket: Socket): void {
+  socket.resume();
+  const giveUp = setTimeout(() => socket.destroy(), LINGER_MS);
+  giveUp.unref();
+  socket.once('close', () => clearTimeout(giveUp));
+}
+
+function rawAnswer(code: RequestErrorCode, requestId: string): string {
   const answer = messagesError(new CodedError(code), requestId);
   const body = JSON.stringify(answer.body);
   const head = [
@@ -34,29 +70,19 @@ export function answerUnparseable(
     `request-id: ${requestId}`,
     'connection: close',
   ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-  // Reads on for a moment, so that the answer is not lost to a reset while the client is still sending.
-  socket.resume();
-  const giveUp = setTimeout(() => socket.destroy(), 2_000);
-  giveUp.unref();
-  socket.once('close', () => clearTimeout(giveUp));
-  return code;
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
 }
 
-function codeOf(error: ParserError): RequestErrorCode {
-  switch (error.code) {
+/** Undefined when it was not the parser that failed: a reset, a TLS handshake that came to nothing. */
+function codeOf({ code = '' }: NodeJS.ErrnoException): RequestErrorCode | undefined {
+  switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return isStillInRequestLine(error.rawPacket) ? 'uri_too_long' : 'headers_too_large';
+      return 'headers_too_large';
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return 'request_too_large';
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return 'request_timeout';
     default:
-      return 'bad_request';
+      return code.startsWith('HPE_') ? 'bad_request' : undefined;
   }
-}
-
-/** The parser counts the URL as header bytes: a packet without a line end was a URL that never ended. */
-function isStillInRequestLine(packet: Buffer | undefined): boolean {
-  return packet !== undefined && !packet.includes('\n');
 }

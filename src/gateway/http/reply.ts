@@ -53,12 +53,12 @@ export function createReply(response: ServerResponse, standing: StandingHeaders)
       response.flushHeaders();
       if (socket) process.nextTick(() => socket.uncork());
     },
-    write: (chunk) => response.write(chunk),
+    write: (chunk) => !isBroken && response.write(chunk),
     onDrain(callback) {
       response.once('drain', callback);
     },
     end(lastChunk) {
-      response.end(lastChunk);
+      if (!isBroken) response.end(lastChunk);
     },
     break() {
       if (isBroken || response.writableEnded) return;

@@ -5,6 +5,9 @@ import type { Accepted, Reply } from '../exchange.ts';
 
 export type Handler = (request: Accepted, reply: Reply) => void | Promise<void>;
 
+/** Takes every request. One that the listener refuses comes with the reason, to be answered in its endpoint's envelope. */
+export type Router = (request: Accepted, reply: Reply, refusal?: CodedError) => void | Promise<void>;
+
 /** Which envelope an error gets: the Messages API's, OAuth's, or a page for a browser. */
 export type Envelope = 'messages' | 'oauth' | 'page';
 
@@ -32,20 +35,20 @@ type Methods = ReadonlyMap<string, Route>;
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({});
 
 /** Finds the endpoint and answers whatever its handler throws, in the endpoint's own envelope. Never rejects. */
-export function createRouter({ routes, errorPage }: RouterOptions, log: Log): Handler {
+export function createRouter({ routes, errorPage }: RouterOptions, log: Log): Router {
   const literal = new Map<string, Map<string, Route>>();
   const patterns: { readonly segments: readonly string[]; readonly methods: Map<string, Route> }[] = [];
   for (const route of routes) addRoute(route, literal, patterns);
 
-  const match = (request: Accepted): Match => {
-    const exact = literal.get(request.path);
+  const match = (path: string): Match | undefined => {
+    const exact = literal.get(path);
     if (exact) return { methods: exact, params: NO_PARAMS };
-    const segments = request.path.split('/');
+    const segments = path.split('/');
     for (const pattern of patterns) {
       const params = paramsOf(pattern.segments, segments);
       if (params) return { methods: pattern.methods, params };
     }
-    throw new CodedError('not_found', { facts: { sentence: 'no such endpoint' } });
+    return undefined;
   };
 
   const fail = (error: unknown, request: Accepted, reply: Reply, envelope: Envelope): void => {
@@ -59,11 +62,14 @@ export function createRouter({ routes, errorPage }: RouterOptions, log: Log): Ha
     sendError(envelope === 'oauth' ? oauthError(error) : messagesError(error, request.requestId), reply);
   };
 
-  return (request, reply) => {
+  return (request, reply, refusal) => {
     let envelope: Envelope = 'messages';
     try {
-      const { methods, params } = match(request);
-      envelope = envelopeOf(methods);
+      const found = match(request.path);
+      if (found) envelope = envelopeOf(found.methods);
+      if (refusal) throw refusal;
+      if (!found) throw new CodedError('not_found', { facts: { sentence: 'no such endpoint' } });
+      const { methods, params } = found;
       const route = routeFor(request.method, methods);
       const routed = params === NO_PARAMS ? request : { ...request, params };
       const done = route.handle(routed, reply);
@@ -74,7 +80,7 @@ export function createRouter({ routes, errorPage }: RouterOptions, log: Log): Ha
   };
 }
 
-export function sendError(answer: ErrorAnswer, reply: Reply): void {
+function sendError(answer: ErrorAnswer, reply: Reply): void {
   reply.json(answer.status, answer.body, answer.headers);
 }
 
@@ -126,7 +132,8 @@ function paramsOf(
     try {
       params[expected.slice(1)] = decodeURIComponent(actual);
     } catch {
-      throw new CodedError('not_found', { facts: { sentence: 'no such endpoint' } });
+      // Not percent-encoding: nothing has that name.
+      return undefined;
     }
   }
   return params;

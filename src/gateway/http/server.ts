@@ -4,17 +4,19 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../../kernel/clock.ts';
 import { CodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
-import { messagesError } from '../errors.ts';
 import type { Accepted } from '../exchange.ts';
 import type { Admission } from './access-control.ts';
 import type { ClientAddress } from './client-address.ts';
-import { answerUnparseable } from './parser-errors.ts';
+import { listenerRefusal, MAX_HEADER_LINES } from './listener-refusal.ts';
+import { createParserRefusals } from './parser-errors.ts';
 import { createReply } from './reply.ts';
 import { createRequestIds } from './request-id.ts';
-import { type Handler, sendError } from './router.ts';
+import type { Router } from './router.ts';
 
 /** The request line and all headers together; tokens with hundreds of groups must fit. */
 const MAX_HEADER_BYTES = 256 * 1024;
+const MIN_TLS_VERSION = 'TLSv1.2';
+const NO_PARAMS = Object.freeze({});
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -31,7 +33,7 @@ export interface HttpServerOptions {
 }
 
 export interface HttpServerParts {
-  readonly handle: Handler;
+  readonly handle: Router;
   readonly clientAddress: (message: IncomingMessage) => ClientAddress;
   readonly admit: (client: ClientAddress, path: string, requestId: string) => Admission;
   readonly log: Log;
@@ -39,14 +41,14 @@ export interface HttpServerParts {
 }
 
 export interface HttpServer {
-  /** Throws CodedError `address_in_use` or `bad_request`-free system errors; resolves with the bound port. */
+  /** Resolves with the bound port. Throws CodedError `address_in_use` whenever the address cannot be bound. */
   listen(): Promise<{ readonly port: number }>;
   /** From now on answers say `Connection: close` and /readyz is 503. */
   startDraining(): void;
   readonly isDraining: boolean;
   /** Requests whose answer is not complete. */
   readonly openRequests: number;
-  /** Stops accepting; resolves when every answer is complete or the signal aborts, which destroys what is left. */
+  /** Stops accepting; resolves when every answer is complete, or the signal aborts. What connections are left then go. */
   close(signal: AbortSignal): Promise<void>;
   /** New connections get this certificate; a broken pair throws and the old one stays. */
   replaceCertificate(tls: { readonly cert: string; readonly key: string }): void;
@@ -55,14 +57,19 @@ export interface HttpServer {
 export function createHttpServer(options: HttpServerOptions, parts: HttpServerParts): HttpServer {
   const { handle, clientAddress, admit, log, clock } = parts;
   const nextRequestId = createRequestIds();
+  const sockets = new Set<Socket>();
+  const lastAnswers = new WeakMap<Socket, ServerResponse>();
   let isDraining = false;
   let openRequests = 0;
+  let onQuiet: () => void = () => undefined;
 
   const onRequest = (message: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
     openRequests += 1;
+    lastAnswers.set(message.socket, response);
     const requestId = nextRequestId();
     response.once('close', () => {
       openRequests -= 1;
+      if (openRequests === 0) onQuiet();
     });
     const reply = createReply(response, {
       requestId,
@@ -73,52 +80,44 @@ export function createHttpServer(options: HttpServerOptions, parts: HttpServerPa
     const mark = url.indexOf('?');
     const path = mark === -1 ? url : url.slice(0, mark);
     const admission = admit(clientAddress(message), path, requestId);
-    const refusal = refusalOf(message, url, admission, options.maxUrlLength);
-    if (refusal) return sendError(messagesError(refusal, requestId), reply);
+    const refusal =
+      admission.kind === 'denied'
+        ? new CodedError('address_denied')
+        : listenerRefusal(message, url, options.maxUrlLength);
+    if (refusal?.code === 'bad_request') response.shouldKeepAlive = false;
 
-    const request: Accepted = {
+    const request = acceptedFrom(message, response, {
       requestId,
       receivedAtMs: clock.monotonicMs(),
-      method: message.method ?? 'GET',
       path,
       query: mark === -1 ? '' : url.slice(mark),
-      params: {},
-      headers: message.headers,
       clientIp: admission.kind === 'admitted' ? admission.ip : '',
-      message,
-      startBody: () => {
-        if (expectsContinue && !response.headersSent) response.writeContinue();
-      },
-      onGone(callback) {
-        const listener = () => {
-          if (!response.writableFinished) callback();
-        };
-        response.once('close', listener);
-        return () => response.off('close', listener);
-      },
-    };
-    void handle(request, reply);
+      expectsContinue,
+    });
+    void handle(request, reply, refusal);
   };
 
   const server = listenerFor(options);
+  const refuse = createParserRefusals({
+    nextRequestId,
+    lastAnswer: (socket) => lastAnswers.get(socket),
+    log,
+  });
   server.keepAliveTimeout = options.keepAliveSeconds * 1000;
-  server.on('request', (message: IncomingMessage, response: ServerResponse) =>
-    onRequest(message, response, false),
-  );
+  server.maxHeadersCount = MAX_HEADER_LINES;
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  const onPlain = (message: IncomingMessage, response: ServerResponse) => onRequest(message, response, false);
+  server.on('request', onPlain);
+  // An expectation that nobody knows is ignored like any other unknown header.
+  server.on('checkExpectation', onPlain);
   server.on('checkContinue', (message: IncomingMessage, response: ServerResponse) =>
     onRequest(message, response, true),
   );
-  server.on('connect', (_message: IncomingMessage, socket: Socket) =>
-    answerUnparseable(socket, 'bad_request', nextRequestId()),
-  );
-  server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Socket) => {
-    const requestId = nextRequestId();
-    const code = answerUnparseable(socket, error, requestId);
-    if (code)
-      log.warn(
-        `request refused by the HTTP parser request_id=${requestId}: ${code} (${error.code ?? error.message})`,
-      );
-  });
+  server.on('connect', (_message: IncomingMessage, socket: Socket) => refuse(socket, 'bad_request'));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(socket, error));
 
   return {
     listen: () => listenOn(server, options),
@@ -131,44 +130,77 @@ export function createHttpServer(options: HttpServerOptions, parts: HttpServerPa
     get openRequests() {
       return openRequests;
     },
-    close: (signal) => closeServer(server, signal),
+    close(signal) {
+      const destroyAll = () => {
+        for (const socket of sockets) socket.destroy();
+      };
+      // Connections without a request under way must not hold up the end until they time out.
+      onQuiet = destroyAll;
+      signal.addEventListener('abort', destroyAll, { once: true });
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      if (openRequests === 0 || signal.aborted) destroyAll();
+      return closed.finally(() => signal.removeEventListener('abort', destroyAll));
+    },
     replaceCertificate(tls) {
-      if ('setSecureContext' in server) server.setSecureContext(tls);
+      if ('setSecureContext' in server) server.setSecureContext({ ...tls, minVersion: MIN_TLS_VERSION });
+    },
+  };
+}
+
+interface Known extends Pick<Accepted, 'requestId' | 'receivedAtMs' | 'path' | 'query' | 'clientIp'> {
+  readonly expectsContinue: boolean;
+}
+
+function acceptedFrom(
+  message: IncomingMessage,
+  response: ServerResponse,
+  { requestId, receivedAtMs, path, query, clientIp, expectsContinue }: Known,
+): Accepted {
+  return {
+    requestId,
+    receivedAtMs,
+    method: message.method ?? 'GET',
+    path,
+    query,
+    params: NO_PARAMS,
+    headers: message.headers,
+    clientIp,
+    message,
+    startBody: () => {
+      if (expectsContinue && !response.headersSent) response.writeContinue();
+    },
+    onGone(callback) {
+      const listener = () => {
+        if (!response.writableFinished) callback();
+      };
+      response.once('close', listener);
+      return () => response.off('close', listener);
     },
   };
 }
 
 function listenerFor(options: HttpServerOptions): Server | TlsServer {
+  const headersTimeout = options.headersTimeoutMs ?? 30_000;
   const settings = {
     maxHeaderSize: Math.min(options.maxRequestHeaderBytes ?? MAX_HEADER_BYTES, MAX_HEADER_BYTES),
-    headersTimeout: options.headersTimeoutMs ?? 30_000,
+    headersTimeout,
     requestTimeout: options.requestTimeoutMs ?? 300_000,
-    connectionsCheckingInterval: Math.min(5_000, options.headersTimeoutMs ?? 30_000),
+    connectionsCheckingInterval: Math.min(5_000, headersTimeout),
     noDelay: true,
     insecureHTTPParser: false,
-    // Answered by `refusalOf`, in the envelope.
+    // Refused by `listenerRefusal`, in the envelope.
     requireHostHeader: false,
   };
   return options.tls
-    ? createTlsServer({ ...settings, ...options.tls, minVersion: 'TLSv1.2' })
+    ? createTlsServer({
+        ...settings,
+        ...options.tls,
+        handshakeTimeout: headersTimeout,
+        minVersion: MIN_TLS_VERSION,
+      })
     : createServer(settings);
-}
-
-function refusalOf(
-  message: IncomingMessage,
-  url: string,
-  admission: Admission,
-  maxUrlLength: number | undefined,
-): CodedError | undefined {
-  if (admission.kind === 'denied') return new CodedError('address_denied');
-  if (maxUrlLength !== undefined && url.length > maxUrlLength) return new CodedError('uri_too_long');
-  if (message.headers.host === undefined && message.httpVersion === '1.1')
-    return new CodedError('bad_request');
-  // RFC 9112 section 6.1: both framings at once are an attempt at smuggling. Node refuses most of them already.
-  if (message.headers['transfer-encoding'] !== undefined && message.headers['content-length'] !== undefined) {
-    return new CodedError('bad_request');
-  }
-  return url.startsWith('/') || url === '*' ? undefined : new CodedError('bad_request');
 }
 
 function listenOn(server: Server | TlsServer, { host, port }: HttpServerOptions): Promise<{ port: number }> {
@@ -185,18 +217,5 @@ function listenOn(server: Server | TlsServer, { host, port }: HttpServerOptions)
       server.off('error', failed);
       resolve({ port: (server.address() as AddressInfo).port });
     });
-  });
-}
-
-function closeServer(server: Server | TlsServer, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const destroy = () => server.closeAllConnections();
-    signal.addEventListener('abort', destroy, { once: true });
-    server.close(() => {
-      signal.removeEventListener('abort', destroy);
-      resolve();
-    });
-    server.closeIdleConnections();
-    if (signal.aborted) destroy();
   });
 }
