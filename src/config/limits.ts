@@ -11,6 +11,7 @@ const perDeveloperShape = z
         title: 'Concurrent requests',
         description: 'Requests one developer may have open at once.',
         examples: [20],
+        isLater: true,
       }),
     requests_per_minute: whole(1, 1_000_000)
       .optional()
@@ -18,6 +19,7 @@ const perDeveloperShape = z
         title: 'Requests per minute',
         description: 'Requests one developer may start in a minute.',
         examples: [300],
+        isLater: true,
       }),
   })
   .meta({
@@ -54,12 +56,14 @@ export const limitsShape = z
         description:
           'Request bytes that the process holds at once; above it new bodies wait. By default 1 GiB or a quarter of the memory limit.',
         examples: [GIB],
+        isLater: true,
       }),
     max_telemetry_bytes: whole(1, GIB)
       .default(4 * 1024 * 1024)
       .meta({
         title: 'Telemetry size',
         description: 'Largest telemetry body.',
+        isLater: true,
       }),
     per_developer: perDeveloperShape.optional(),
   })

@@ -5,7 +5,7 @@ const tlsShape = z
   .strictObject({
     cert: text('the path of a PEM file').meta({
       title: 'Certificate',
-      description: 'Path of the certificate chain, PEM, leaf first. Read at start and on SIGHUP.',
+      description: 'Path of the certificate chain, PEM, leaf first. Read at start.',
       examples: ['/etc/sallyport/tls.crt'],
     }),
     key: text('the path of a PEM file').meta({

@@ -19,6 +19,7 @@ export const logShape = z
     on_audit_failure: choice('continue', 'refuse').default('continue').meta({
       title: 'When the audit log fails',
       description: 'Go on counting lost lines, or refuse requests that could not be recorded.',
+      isLater: true,
     }),
   })
   .meta({ title: 'Log', description: 'Where the audit events and the operational log go.' });

@@ -8,10 +8,16 @@ const modelShape = z
       description: 'What clients ask for. A built-in id renames or maps the built-in model.',
       examples: ['claude-opus-4-8'],
     }),
-    label: anyText().optional().meta({ title: 'Label', description: 'Name shown in pickers.' }),
+    label: anyText()
+      .optional()
+      .meta({ title: 'Label', description: 'Name shown in pickers.', examples: ['Opus'] }),
     description: anyText()
       .optional()
-      .meta({ title: 'Description', description: 'One line shown in pickers.' }),
+      .meta({
+        title: 'Description',
+        description: 'One line shown in pickers.',
+        examples: ['For hard problems'],
+      }),
     upstream_model: z
       .record(z.string(), text('the id that the upstream knows'), {
         error: 'must be a map from the name of an upstream to its id of the model',

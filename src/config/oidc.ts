@@ -182,9 +182,12 @@ export const oidcShape = z
           'PEM text of the authorities that are trusted instead of the usual ones, for the provider only.',
         examples: ['${file:/etc/ssl/corp-ca.pem}'],
       }),
-    login_notice: loginNotice().optional().meta({
-      title: 'Notice',
-      description: 'Shown to people who sign in, at most 500 characters.',
-    }),
+    login_notice: loginNotice()
+      .optional()
+      .meta({
+        title: 'Notice',
+        description: 'Shown to people who sign in, at most 500 characters.',
+        examples: ['Use is recorded. Questions: #claude-help'],
+      }),
   })
   .meta({ title: 'Identity provider', description: "The organisation's OpenID Connect provider." });

@@ -18,10 +18,14 @@ export const settingsShape = z
     }),
     deniedModels: listOf(text('a model'), 'models')
       .optional()
-      .meta({ title: 'Denied models', description: 'Applied last, by the same matching.' }),
+      .meta({
+        title: 'Denied models',
+        description: 'Applied last, by the same matching.',
+        examples: [['opus']],
+      }),
     model: text('a model')
       .optional()
-      .meta({ title: 'Model', description: 'The model that clients start with.' }),
+      .meta({ title: 'Model', description: 'The model that clients start with.', examples: ['sonnet'] }),
     enforceAvailableModels: flag().optional().meta({
       title: 'Enforce',
       description: "Makes the client's default follow availableModels.",

@@ -23,7 +23,9 @@ export const storeShape = z
           'Folder of the embedded store: one process, one machine; for trying out and small teams.',
         examples: ['/var/lib/sallyport'],
       }),
-    username: text().optional().meta({ title: 'User', description: 'Overrides the user of postgres_url.' }),
+    username: text()
+      .optional()
+      .meta({ title: 'User', description: 'Overrides the user of postgres_url.', examples: ['sallyport'] }),
     password: secretText()
       .optional()
       .meta({
@@ -47,9 +49,14 @@ export const storeShape = z
       title: 'Prepared statements',
       description: 'Set to false behind a pooler in transaction mode.',
     }),
-    spool_dir: text('the path of a folder').optional().meta({
-      title: 'Spool folder',
-      description: 'Where metering that could not be written goes at shutdown; read back at the next start.',
-    }),
+    spool_dir: text('the path of a folder')
+      .optional()
+      .meta({
+        title: 'Spool folder',
+        description:
+          'Where metering that could not be written goes at shutdown; read back at the next start.',
+        examples: ['/var/spool/sallyport'],
+        isLater: true,
+      }),
   })
   .meta({ title: 'Store', description: 'Where sign-ins, sessions and revocations are kept.' });

@@ -57,14 +57,19 @@ const upstreamShape = z
       title: 'Forward identity',
       description: "Send the developer's id and email address in headers. Never to the Anthropic API.",
     }),
-    priority: whole(0, 1_000_000).optional().meta({
-      title: 'Priority',
-      description:
-        'Lower ones are tried first; upstreams of equal priority share the load. By default list order.',
-    }),
+    priority: whole(0, 1_000_000)
+      .optional()
+      .meta({
+        title: 'Priority',
+        description:
+          'Lower ones are tried first; upstreams of equal priority share the load. By default list order.',
+        examples: [1],
+        isLater: true,
+      }),
     weight: whole(1, 1_000_000).default(1).meta({
       title: 'Weight',
       description: 'Share among upstreams of equal priority.',
+      isLater: true,
     }),
     strip: z
       .union([z.literal('auto'), z.literal(false), listOf(text(), 'names')], {
@@ -74,11 +79,16 @@ const upstreamShape = z
       .meta({
         title: 'Strip',
         description: 'Betas and fields to leave out after the upstream refused them; auto learns them.',
+        isLater: true,
       }),
-    max_connections: whole(1, 65_535).optional().meta({
-      title: 'Connections',
-      description: 'Bound on concurrent requests. By default none.',
-    }),
+    max_connections: whole(1, 65_535)
+      .optional()
+      .meta({
+        title: 'Connections',
+        description: 'Bound on concurrent requests. By default none.',
+        examples: [256],
+        isLater: true,
+      }),
   })
   .meta({ title: 'Upstream', description: 'A place that serves inference.' });
 

@@ -1,0 +1,179 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { checkConfig } from '../../src/config/check.ts';
+import { gatewayJsonSchema } from '../../src/config/json-schema.ts';
+
+const schema = gatewayJsonSchema();
+const isValid = new Ajv2020({ strict: true, strictTypes: false, allErrors: true }).compile(schema);
+
+const minimal = {
+  listen: { public_url: 'https://gateway.example.com' },
+  oidc: { issuer: 'https://login.example.com', client_id: 'sallyport', client_secret: '${OIDC_SECRET}' },
+  session: { jwt_secret: '${JWT_SECRET}' },
+  store: { embedded: '/var/lib/sallyport' },
+  upstreams: [{ provider: 'anthropic', auth: { api_key: '${API_KEY}' } }],
+};
+
+const env = {
+  OIDC_SECRET: 'the-secret-of-the-identity-provider',
+  JWT_SECRET: 'n0TUx9tPRcZQbOcUJRHdkWhHkWbiX0bkgVQW5FJmJ1s',
+  API_KEY: 'key',
+  PORT: '8443',
+  ON: 'true',
+  WORD: 'forward',
+};
+
+/** Paths of what the loader finds wrong. */
+function loaderErrors(value: unknown): readonly string[] {
+  const readFile = () => {
+    throw new Error('no file');
+  };
+  const checked = checkConfig({ name: 'gateway.yaml', text: stringify(value) }, { env, readFile });
+  const problems = checked.kind === 'invalid' ? checked.problems : [];
+  return problems.filter(({ severity }) => severity === 'error').map(({ path }) => path);
+}
+
+describe('the schema of gateway.yaml', () => {
+  it.each([
+    ['the least', {}],
+    ['variables for a number', { listen: { ...minimal.listen, port: '${PORT}' } }],
+    ['variables for a boolean', { oidc: { ...minimal.oidc, use_pkce: '${ON}' } }],
+    ['a variable for one of several words', { unknown_models: '${WORD}' }],
+    ['a list of secrets', { session: { jwt_secret: ['${JWT_SECRET}', '${JWT_SECRET}'], ttl_hours: 0.5 } }],
+    ['a claim as a list', { oidc: { ...minimal.oidc, email_claim: ['email', 'upn'] } }],
+    [
+      'parameters of any plain kind',
+      { oidc: { ...minimal.oidc, extra_auth_params: { a: 1, b: true, c: 'd' } } },
+    ],
+    [
+      'a policy with settings of the client',
+      { managed: { policies: [{ match: {}, cli: { availableModels: ['opus'], env: { A: '1' } } }] } },
+    ],
+    ['limits', { limits: { max_request_bytes: 1024 }, rate_limits: { device_verify: { max: 3 } } }],
+  ])('accepts, as the loader does, %s', (_what, change) => {
+    const value = { ...minimal, ...change };
+    expect(loaderErrors(value)).toEqual([]);
+    expect(isValid(value), JSON.stringify(isValid.errors)).toBe(true);
+  });
+
+  it.each([
+    ['an unknown section', { lisen: {} }],
+    ['a missing one', { oidc: undefined }],
+    ['a number out of range', { listen: { ...minimal.listen, port: 70_000 } }],
+    ['a number in quotes', { listen: { ...minimal.listen, port: '8080' } }],
+    ['a text for a boolean', { oidc: { ...minimal.oidc, use_pkce: 'yes' } }],
+    ['a word that is not one of the words', { unknown_models: 'ignore' }],
+    ['an empty list of upstreams', { upstreams: [] }],
+    ['a map for a list', { upstreams: {} }],
+    ['a section without a value', { session: null }],
+    ['an empty list of secrets', { session: { jwt_secret: [] } }],
+  ])('refuses, as the loader does, %s', (_what, change) => {
+    const value = JSON.parse(JSON.stringify({ ...minimal, ...change }));
+    expect(loaderErrors(value)).not.toEqual([]);
+    expect(isValid(value)).toBe(false);
+  });
+
+  it('refuses an unknown key wherever the loader does, at every level', () => {
+    const sections = closedSections(schema, []);
+    expect(sections.length).toBeGreaterThan(20);
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...sections),
+        fc.stringMatching(/^[a-z]{3,9}_[a-z]{3,9}$/),
+        (path, unknown) => {
+          const value = withKey(minimal, path, unknown);
+          const where = [...path, unknown].join('.').replaceAll('.0', '[0]');
+          expect(loaderErrors(value)).toContain(where);
+          isValid(value);
+          const refused = (isValid.errors ?? [])
+            .filter(({ keyword }) => keyword === 'additionalProperties')
+            .map(({ params }) => params['additionalProperty']);
+          expect(refused).toContain(unknown);
+        },
+      ),
+    );
+  });
+
+  it('explains every key, and shows a value of each', () => {
+    const silent = keysOf(schema, '').filter(
+      ({ member }) => !member.title || !member.description || !hasValue(member),
+    );
+    expect(silent.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('shows only examples and defaults that it accepts', () => {
+    const shown = keysOf(schema, '').flatMap(({ path, member }) =>
+      [...(member.examples ?? []), ...('default' in member ? [member.default] : [])].map((value) => ({
+        path,
+        member,
+        value,
+      })),
+    );
+    const ajv = new Ajv2020({ strict: true, strictTypes: false });
+    const refused = shown.filter(
+      ({ member, value }) => !ajv.validate({ ...member, $defs: (schema as Schema).$defs }, value),
+    );
+    expect(refused.map(({ path, value }) => `${path}: ${JSON.stringify(value)}`)).toEqual([]);
+    expect(shown.length).toBeGreaterThan(60);
+  });
+
+  it('marks secrets, so that nothing shows them', () => {
+    const secrets = keysOf(schema, '')
+      .filter(({ member }) => JSON.stringify(member).includes('"writeOnly":true') && !member.properties)
+      .map(({ path }) => path);
+    expect(secrets).toEqual(
+      expect.arrayContaining([
+        'oidc.client_secret',
+        'session.jwt_secret',
+        'store.postgres_url',
+        'store.password',
+        'upstreams[].auth.api_key',
+        'upstreams[].auth.oauth_token',
+      ]),
+    );
+  });
+});
+
+interface Schema {
+  readonly title?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly examples?: readonly unknown[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly items?: Schema;
+  readonly additionalProperties?: unknown;
+  readonly $defs?: unknown;
+}
+
+/** A section is explained by its keys; its value is theirs. */
+function hasValue(member: Schema): boolean {
+  const isSection = member.properties !== undefined || member.items?.properties !== undefined;
+  return isSection || 'default' in member || (member.examples?.length ?? 0) > 0;
+}
+
+function keysOf(at: Schema, prefix: string): { path: string; member: Schema }[] {
+  return Object.entries(at.properties ?? {}).flatMap(([name, member]) => {
+    const path = `${prefix}${name}`;
+    return [{ path, member }, ...keysOf(member, `${path}.`), ...keysOf(member.items ?? {}, `${path}[].`)];
+  });
+}
+
+/** Paths of the maps that take no other keys than their own, `0` for an element of a list. */
+function closedSections(at: Schema, path: readonly string[]): (readonly string[])[] {
+  const own = at.additionalProperties === false ? [path] : [];
+  const inner = Object.entries(at.properties ?? {}).flatMap(([name, member]) => [
+    ...closedSections(member, [...path, name]),
+    ...closedSections(member.items ?? {}, [...path, name, '0']),
+  ]);
+  return [...own, ...inner];
+}
+
+function withKey(value: unknown, [step, ...rest]: readonly string[], key: string): unknown {
+  if (step === undefined) return { ...(value as object), [key]: 1 };
+  if (step === '0') return [withKey(Array.isArray(value) ? value[0] : {}, rest, key)];
+  const map = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return { ...map, [step]: withKey(map[step], rest, key) };
+}
