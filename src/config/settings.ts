@@ -25,10 +25,20 @@ export const settingsShape = z
       }),
     model: text('a model')
       .optional()
-      .meta({ title: 'Model', description: 'The model that clients start with.', examples: ['sonnet'] }),
+      .meta({
+        title: 'Model',
+        description: 'The model that clients start with.',
+        examples: ['sonnet'],
+        isLater: true,
+      }),
     enforceAvailableModels: flag().optional().meta({
       title: 'Enforce',
       description: "Makes the client's default follow availableModels.",
+      isLater: true,
     }),
   })
-  .meta({ title: 'Settings', description: 'Claude Code settings for the developers this policy matches.' });
+  .meta({
+    title: 'Settings',
+    description:
+      'Claude Code settings for the developers this policy matches. This version enforces the model lists and does not serve settings to clients.',
+  });
