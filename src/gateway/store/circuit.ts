@@ -2,10 +2,12 @@ import type { Clock } from '../../kernel/clock.ts';
 import { CodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Database } from './database.ts';
-import { isOutage } from './sql-database.ts';
+import { isOutage, reasonOf } from './outage.ts';
 
 const FAILURES_TO_OPEN = 3;
 const PROBE_EVERY_MS = 1_000;
+/** Changes nothing, but fails on a server that answers and cannot be written to, such as a replica after a failover. */
+const PROBE = "update kv set version = version where key = ''";
 
 /**
  * Keeps a database that does not answer from holding up requests: after three failures in a row everything fails at once
@@ -23,7 +25,7 @@ export function withCircuit(
     while (isOpen && !closing.signal.aborted) {
       try {
         await clock.sleep(PROBE_EVERY_MS, closing.signal);
-        await database.query('select 1');
+        await database.query(PROBE);
         failures = 0;
         isOpen = false;
         log.info('store is answering again');
@@ -34,17 +36,19 @@ export function withCircuit(
     }
   };
 
+  const open = (reason: string): void => {
+    isOpen = true;
+    log.error(
+      `store is not answering (${reason}): sign-in and administration answer 503, signed-in developers go on; trying again every second`,
+    );
+    database.reset();
+    void probe();
+  };
+
   const failed = (error: unknown): CodedError => {
     failures += 1;
-    const reason = error instanceof CodedError ? (error.detail ?? error.code) : describe(error);
-    if (failures >= FAILURES_TO_OPEN && !isOpen) {
-      isOpen = true;
-      log.error(
-        `store is not answering (${reason}): sign-in and administration answer 503, signed-in developers go on; trying again every second`,
-      );
-      database.reset();
-      void probe();
-    }
+    const reason = reasonOf(error);
+    if (failures >= FAILURES_TO_OPEN && !isOpen && !closing.signal.aborted) open(reason);
     return new CodedError('store_unavailable', { detail: reason, cause: error });
   };
 
@@ -55,23 +59,20 @@ export function withCircuit(
       failures = 0;
       return result;
     } catch (error) {
-      throw isOutage(error) ? failed(error) : error;
+      if (isOutage(error)) throw failed(error);
+      // A refused statement is an answer.
+      failures = 0;
+      throw error;
     }
   };
 
   return {
     query: (text, parameters) => guarded(() => database.query(text, parameters)),
-    transaction: (work) => guarded(() => database.transaction(work)),
+    transaction: (work, timeoutMs) => guarded(() => database.transaction(work, timeoutMs)),
     reset: database.reset,
     close() {
       closing.abort();
       return database.close();
     },
   };
-}
-
-/** Connection errors name codes and addresses, never statements or values. */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown error';
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }

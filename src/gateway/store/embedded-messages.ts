@@ -1,12 +1,10 @@
 /** What the embedded store's thread is told. `bytes` are whole messages of PostgreSQL's wire protocol. */
 export type ToWorker =
   | { readonly kind: 'batch'; readonly connection: number; readonly bytes: Uint8Array }
-  | { readonly kind: 'hang_up' }
+  | { readonly kind: 'hang_up'; readonly connection: number }
   | { readonly kind: 'close' };
 
 /** What it says. */
 export type FromWorker =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'data'; readonly connection: number; readonly bytes: Uint8Array }
-  | { readonly kind: 'failed'; readonly reason: string }
-  | { readonly kind: 'closed' };
+  | { readonly kind: 'data'; readonly connection: number; readonly bytes: Uint8Array };

@@ -43,7 +43,7 @@ export function createEmbeddedSocket(handlers: {
     }
     const type = message[0] ?? 0;
     if (type === TERMINATE) {
-      socket.push(null);
+      socket.destroy();
       return;
     }
     batch.push(message);
@@ -71,6 +71,8 @@ export function createEmbeddedSocket(handlers: {
     setNoDelay: () => socket,
     ref: () => socket,
     unref: () => socket,
-    receive: (bytes: Uint8Array) => void socket.push(bytes),
+    receive(bytes: Uint8Array) {
+      if (!socket.destroyed) socket.push(bytes);
+    },
   });
 }

@@ -67,7 +67,7 @@ export function createGrantStore(database: Database): DeviceGrants {
       const isOver = state === 'denied' || state === 'used';
       const change = {
         ...(state === undefined ? {} : { state }),
-        ...(typeof sealed === 'string' ? { sealed } : {}),
+        ...(typeof sealed === 'string' && !isOver ? { sealed } : {}),
         ...(intervalSeconds === undefined ? {} : { interval: intervalSeconds }),
         ...(lastPolledAtMs === undefined ? {} : { polled: lastPolledAtMs }),
       };
@@ -77,10 +77,17 @@ export function createGrantStore(database: Database): DeviceGrants {
            where key = $1 and version = $2
            returning value->>'mac' as mac
          ), closed as (
-           delete from kv using changed where $5 and kv.key = '${CODE}' || changed.mac
+           delete from kv using changed where $5 and kv.key = '${CODE}' || changed.mac and kv.value->>'device' = $6
          )
          select 1 from changed`,
-        [GRANT + deviceHash, expectedVersion, isOver || sealed === null, JSON.stringify(change), isOver],
+        [
+          GRANT + deviceHash,
+          expectedVersion,
+          isOver || sealed === null,
+          JSON.stringify(change),
+          isOver,
+          deviceHash,
+        ],
       );
       return rows.length === 1;
     },

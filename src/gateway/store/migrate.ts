@@ -2,15 +2,20 @@ import { CodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Database, Querier } from './database.ts';
 import { migrations as allMigrations, type Migration } from './migrations/migrations.ts';
-import { sqlStateOf } from './sql-database.ts';
+import { isOutage, reasonOf, sqlStateOf } from './outage.ts';
+import { grantsFor } from './rights.ts';
 
 /** Advisory lock that replicas take while they migrate; operators search for it in pg_locks. */
 const LOCK_KEY = 6775156;
+/** Long, since another replica may be at it. */
+const TIMEOUT_MS = 600_000;
 const INSUFFICIENT_PRIVILEGE = '42501';
+/** No schema in the search path that this role may use. */
+const NO_SCHEMA = '3F000';
 
 /**
  * Brings the tables up to date under an advisory lock. A database that is up to date needs no right to change tables.
- * Rows of newer releases are ignored. Throws CodedError `store_permission`.
+ * Rows of newer releases are ignored. Throws CodedError `store_permission`, `store_unsupported`.
  */
 export async function migrate(
   database: Database,
@@ -19,23 +24,32 @@ export async function migrate(
 ): Promise<void> {
   if ((await missing(database, migrations)).length === 0) return;
   try {
-    await database.transaction(async (tx) => {
-      await takeLock(tx, log);
-      await tx.query(
-        'create table if not exists _migrations (id integer primary key, name text not null, applied_at timestamptz not null default now())',
-      );
-      for (const { id, name, statements } of await missing(tx, migrations)) {
-        for (const statement of statements) await tx.query(statement);
-        await tx.query('insert into _migrations (id, name) values ($1, $2)', [id, name]);
-        log.info(`migration ${id} applied`);
-      }
-    });
+    const applied = await database.transaction((tx) => applyMissing(tx, log, migrations), TIMEOUT_MS);
+    for (const { id } of applied) log.info(`migration ${id} applied`);
   } catch (cause) {
-    if (sqlStateOf(cause) !== INSUFFICIENT_PRIVILEGE) throw cause;
-    const detail =
-      'store.postgres_url: this role may not create the tables that are missing; have an administrator run the SQL that `sallyport store migrate --sql` prints, or grant CREATE on the schema';
-    throw new CodedError('store_permission', { detail, cause });
+    if (isOutage(cause)) throw cause;
+    const state = sqlStateOf(cause);
+    if (state === INSUFFICIENT_PRIVILEGE || state === NO_SCHEMA) throw await notAllowed(database, cause);
+    const detail = `store: the tables cannot be brought up to date (${reasonOf(cause)}); does something else use this database?`;
+    throw new CodedError('store_unsupported', { detail, cause });
   }
+}
+
+async function applyMissing(
+  tx: Querier,
+  log: Log,
+  migrations: readonly Migration[],
+): Promise<readonly Migration[]> {
+  await takeLock(tx, log);
+  await tx.query(
+    'create table if not exists _migrations (id integer primary key, name text not null, applied_at timestamptz not null default now())',
+  );
+  const todo = await missing(tx, migrations);
+  for (const { id, name, statements } of todo) {
+    for (const statement of statements) await tx.query(statement);
+    await tx.query('insert into _migrations (id, name) values ($1, $2)', [id, name]);
+  }
+  return todo;
 }
 
 async function takeLock(tx: Querier, log: Log): Promise<void> {
@@ -56,4 +70,13 @@ async function missing(querier: Querier, migrations: readonly Migration[]): Prom
     (await querier.query<{ id: number }>('select id from _migrations')).map(({ id }) => id),
   );
   return migrations.filter(({ id }) => !applied.has(id));
+}
+
+async function notAllowed(database: Database, cause: unknown): Promise<CodedError> {
+  const [row] = await database.query<{ role: string; schema: string }>(
+    "select quote_ident(current_user) as role, quote_ident(coalesce(current_schema(), 'public')) as schema",
+  );
+  const { role, schema } = row ?? { role: 'the role', schema: 'public' };
+  const detail = `store.postgres_url: this role may not create the tables that are missing; have an administrator run: grant usage, create on schema ${schema} to ${role}; or start the gateway once as a role that may, then run: ${grantsFor(role).join(' ')}`;
+  return new CodedError('store_permission', { detail, cause });
 }

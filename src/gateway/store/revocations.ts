@@ -13,13 +13,16 @@ export function createRevocationStore(database: Database): Revocations {
     add: (revocation) => insertRevocation(database, revocation),
     async listAfter(cursor, nowMs) {
       // The cursor is the oldest transaction that was still running: what it had not committed yet comes next time. Entries
-      // may come twice, none is missed.
+      // may come twice, none is missed. A cursor from ahead is another server's (restored, moved): all over again.
       const [row] = await database.query<{ cursor: string; entries: readonly Entry[] }>(
-        `select txid_snapshot_xmin(txid_current_snapshot())::text as cursor,
+        `with snapshot as (select txid_snapshot_xmin(txid_current_snapshot()) as xmin),
+           place as (select case when $1::text::bigint > xmin then 0 else $1::text::bigint end as cursor from snapshot)
+         select xmin::text as cursor,
            coalesce((
              select jsonb_agg(jsonb_build_object('scope', scope, 'value', value, 'since', since_at, 'until', until_at) order by id)
-             from revocations where tx >= $1::text::bigint and until_at > $2
-           ), '[]'::jsonb) as entries`,
+             from revocations where tx >= (select place.cursor from place) and until_at > $2
+           ), '[]'::jsonb) as entries
+         from snapshot`,
         [cursor ?? '0', nowMs],
       );
       return { entries: (row?.entries ?? []).flatMap(revocationOf), cursor: row?.cursor };
