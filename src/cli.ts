@@ -1,0 +1,117 @@
+import { Command, CommanderError } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
+import { registerAsk } from './commands/ask.ts';
+import { registerConfig } from './commands/config-validate.ts';
+import { registerEnv } from './commands/env.ts';
+import { endingFor } from './commands/exit-codes.ts';
+import { registerGateway } from './commands/gateway.ts';
+import type { Host } from './commands/host.ts';
+import { registerLogin } from './commands/login.ts';
+import { registerLogout } from './commands/logout.ts';
+import { registerModels } from './commands/models.ts';
+import { registerRotateSecret } from './commands/rotate-secret.ts';
+import { registerRun } from './commands/run.ts';
+import { registerSchema } from './commands/schema.ts';
+import { registerStatus } from './commands/status.ts';
+import { createSystemHost } from './commands/system-host.ts';
+import { registerToken } from './commands/token.ts';
+import { isCodedError } from './kernel/coded-error.ts';
+
+const USAGE = 2;
+
+/** Runs the program on this process and ends it with the exit code of `commands/exit-codes.ts`. */
+export async function main(): Promise<void> {
+  const args = process.argv.slice(2);
+  const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  const host = createSystemHost({
+    json: own.includes('--json'),
+    debug: own.includes('--debug'),
+    colour: !own.includes('--no-color'),
+  });
+  process.stdout.on('error', endQuietly);
+  process.stderr.on('error', () => undefined);
+  const code = await run(createProgram(host), host, args);
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  process.exit(code);
+}
+
+/** All commands. The heavy parts of each are loaded when it runs, so that `--help` is quick. */
+export function createProgram(host: Host): Command {
+  const program = new Command('sallyport')
+    .description(
+      'A self-hosted gateway between developers who use Claude clients and the providers that serve Claude.',
+    )
+    .version(manifest.version, '-V, --version', 'print the version')
+    .option('--json', 'print results as JSON where they are data')
+    .option('--debug', 'print stack traces and, without secrets, HTTP lines')
+    .option('--no-color', 'print without colours (also: NO_COLOR)')
+    .helpOption('-h, --help', 'show what a command does, with an example')
+    .helpCommand(false)
+    .addHelpText('after', EXAMPLES)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => host.stdout.write(text),
+      writeErr: (text) => host.stderr.write(text),
+    });
+
+  program.commandsGroup('Developer:');
+  registerLogin(program, host);
+  registerAsk(program, host);
+  registerModels(program, host);
+  registerStatus(program, host);
+  registerToken(program, host);
+  registerEnv(program, host);
+  registerRun(program, host);
+  registerLogout(program, host);
+
+  program.commandsGroup('Operator:');
+  registerGateway(program, host, manifest.version);
+  registerConfig(program, host);
+  registerSchema(program, host);
+  registerRotateSecret(program, host);
+  return program;
+}
+
+const EXAMPLES = `
+Try it on this machine:
+  $ sallyport gateway --dev
+  $ sallyport login --gateway-url http://127.0.0.1:8080
+  $ sallyport ask "hello"`;
+
+async function run(program: Command, host: Host, args: readonly string[]): Promise<number> {
+  try {
+    if (args.length === 0) {
+      program.outputHelp();
+      return 0;
+    }
+    await program.parseAsync([...args], { from: 'user' });
+    return 0;
+  } catch (error) {
+    // commander has printed its own sentence already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+    return report(error, host);
+  }
+}
+
+/** Says on stderr what went wrong and what to do. */
+function report(error: unknown, host: Host): number {
+  const { exitCode, sentence, hint } = endingFor(error);
+  if (host.options.debug && error instanceof Error && !isCodedError(error, 'command_failed')) {
+    host.stderr.write(`${host.colour.dim(error.stack ?? error.message)}\n`);
+  }
+  if (sentence) host.stderr.write(`${host.colour.red('Error:')} ${sentence}\n`);
+  if (hint) host.stderr.write(`${hint}\n`);
+  return exitCode;
+}
+
+/** Whoever read the output has seen enough (`sallyport models | head -1`). A gateway that writes its audit there goes on. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (process.stdout.listenerCount('error') === 1) process.exit(error.code === 'EPIPE' ? 0 : 1);
+}
+
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed || !stream.writable) resolve();
+    else stream.write('', () => resolve());
+  });
+}

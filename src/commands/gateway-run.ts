@@ -1,0 +1,89 @@
+import { resolve } from 'node:path';
+import { readEnvironment } from '../config/environment.ts';
+import { type LoadedConfig, loadConfig, readSecretFile } from '../config/load.ts';
+import { type Gateway, openGateway } from '../gateway/start.ts';
+import { CodedError } from '../kernel/coded-error.ts';
+import type { GatewayCommandOptions } from './gateway.ts';
+import { preparePractice } from './gateway-practice.ts';
+import type { Host } from './host.ts';
+
+export interface Prepared {
+  readonly loaded: LoadedConfig;
+  readonly allowedOrigins: readonly string[];
+  readonly isPractice: boolean;
+  /** What to do next, once it listens. */
+  readonly nextSteps: string;
+  close(): Promise<void>;
+}
+
+/** Runs until SIGTERM or SIGINT; a second one ends without waiting. Throws the CodedError of what kept it from starting. */
+export async function runGateway(host: Host, options: GatewayCommandOptions, version: string): Promise<void> {
+  const environment = readEnvironment(host.env);
+  const { loaded, close, nextSteps, ...rest } = await prepare(host, options);
+  try {
+    const outside = { stdout: host.stdout, stderr: host.stderr, clock: host.clock };
+    const gateway = await openGateway({ loaded, environment, version, ...rest }, outside);
+    if (options.check) await passCheck(gateway);
+    else await serve(host, gateway, nextSteps);
+  } finally {
+    await close();
+  }
+}
+
+function prepare(host: Host, options: GatewayCommandOptions): Promise<Prepared> {
+  if (options.dev) return preparePractice(host, options);
+  if (options.data !== undefined)
+    throw new CodedError('bad_usage', { detail: '--data goes with --dev; name store.embedded in the file' });
+  if (options.config === undefined)
+    throw new CodedError('bad_usage', {
+      detail: 'The gateway needs its configuration: --config gateway.yaml, or --dev to practise without one',
+    });
+  return prepareFile(host, options.config);
+}
+
+async function prepareFile(host: Host, file: string): Promise<Prepared> {
+  const loaded = await loadConfig(resolve(host.cwd, file), {
+    env: host.env,
+    readFile: readSecretFile,
+  });
+  return { loaded, allowedOrigins: [], isPractice: false, nextSteps: '', close: async () => undefined };
+}
+
+async function passCheck(gateway: Gateway): Promise<void> {
+  gateway.log.info(
+    'check passed: configuration, store, migrations, identity provider and upstream clients are ready',
+  );
+  await gateway.stop(AbortSignal.abort());
+}
+
+/** Listens until told to stop. */
+async function serve(host: Host, gateway: Gateway, nextSteps: string): Promise<void> {
+  const first = new AbortController();
+  const hurry = new AbortController();
+  const stop = (): void => (first.signal.aborted ? hurry.abort() : first.abort());
+  const forget = [
+    host.onSignal('SIGTERM', stop),
+    host.onSignal('SIGINT', stop),
+    host.onSignal('SIGHUP', () => {
+      gateway.reopenLogs();
+      gateway.log.warn(
+        'SIGHUP: log files were opened anew; the configuration is read at start only, so restart for it',
+      );
+    }),
+  ];
+  try {
+    await gateway.listen();
+    if (nextSteps !== '') host.stderr.write(nextSteps);
+    await aborted(first.signal);
+  } finally {
+    await gateway.stop(hurry.signal);
+    for (const undo of forget) undo();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((done) => {
+    if (signal.aborted) done();
+    else signal.addEventListener('abort', () => done(), { once: true });
+  });
+}

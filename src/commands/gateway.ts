@@ -1,0 +1,39 @@
+import { type Command, Option } from 'commander';
+import type { Host } from './host.ts';
+
+export interface GatewayCommandOptions {
+  readonly config?: string;
+  readonly check?: boolean;
+  readonly dev?: boolean;
+  readonly data?: string;
+}
+
+export function registerGateway(program: Command, host: Host, version: string): void {
+  program
+    .command('gateway')
+    .summary('run the gateway')
+    .description(
+      'Runs the gateway until SIGTERM or SIGINT. Starting is fail-closed: when something is wrong, the last line on stderr names it and the fix.',
+    )
+    .option('--config <file>', 'gateway.yaml')
+    .option('--check', 'do everything up to listening, then end with 0 or with the reason')
+    .option('--dev', 'practice on this machine: embedded store, practice identity provider, practice model')
+    .addOption(
+      new Option('--data <dir>', 'with --dev: keep the store in this folder (default: a temporary one)'),
+    )
+    .addHelpText(
+      'after',
+      `
+With --dev nothing needs to be configured; --config then fills in only what the file leaves out. With ANTHROPIC_API_KEY set, the
+Anthropic API answers instead of the practice model.
+
+Examples:
+  $ sallyport gateway --dev
+  $ sallyport gateway --config gateway.yaml --check
+  $ sallyport gateway --config gateway.yaml`,
+    )
+    .action(async (options: GatewayCommandOptions) => {
+      const { runGateway } = await import('./gateway-run.ts');
+      await runGateway(host, options, version);
+    });
+}

@@ -1,0 +1,63 @@
+import type { Environment } from '../../config/environment.ts';
+import type { GatewayConfig } from '../../config/gateway-config.ts';
+import type { TlsFiles } from './tls-files.ts';
+
+/** What an operator reads between the migrations and the listening line. */
+export const BANNER = [
+  'A gateway that developers trust can push settings that run commands on their machines.',
+  'Keep it on a private network, and its configuration in few hands.',
+];
+
+export const PRACTICE_BANNER = [
+  'PRACTICE: this gateway signs in anybody as anybody. It listens on this machine only; nothing in it is real.',
+];
+
+/** One line per fact that an operator checks first. */
+export function bootFacts(
+  config: GatewayConfig,
+  publicUrl: string,
+  tls: TlsFiles | undefined,
+  environment: Environment,
+): readonly string[] {
+  const { oidc, listen, upstreams, managed, access_control: access } = config;
+  return [
+    `public url: ${publicUrl}`,
+    ...(tls ? [certificateLine(tls)] : []),
+    `client addresses: ${
+      listen.trusted_proxies.length > 0
+        ? `X-Forwarded-For behind ${listen.trusted_proxies.join(', ')}, else the TCP peer`
+        : 'the TCP peer (no listen.trusted_proxies)'
+    }`,
+    `allowed clients: ${access.allow_cidrs.length > 0 ? access.allow_cidrs.join(', ') : 'any address'}`,
+    `issuer: ${oidc.issuer}`,
+    `email domains: ${oidc.allowed_email_domains?.join(', ') ?? 'any'}`,
+    `groups: ${oidc.allowed_groups?.join(', ') ?? 'any'} (from ${
+      oidc.google_groups ? "Google's directory" : `the claim ${oidc.groups_claim}`
+    })`,
+    `upstreams: ${upstreams.map((upstream) => `${upstream.name} (${upstream.provider})`).join(', then ')}`,
+    'telemetry: off',
+    `policies: ${managed.policies.length === 0 ? 'none; every developer may use every model' : managed.policies.length}`,
+    'caps: off',
+    ...(environment.proxyIsEgressBoundary
+      ? ['network: names go to the HTTP proxy unresolved (CLAUDE_GATEWAY_PROXY_IS_EGRESS_BOUNDARY)']
+      : []),
+  ];
+}
+
+/** What boots but deserves a second look; the configuration's own warnings come from its loader. */
+export function bootWarnings(config: GatewayConfig, environment: Environment): readonly string[] {
+  const { httpsProxy, httpProxy } = environment.proxies;
+  const isProxyIgnored = (httpsProxy ?? httpProxy) !== undefined && config.oidc.use_proxy === undefined;
+  return [
+    ...environment.warnings,
+    ...(isProxyIgnored
+      ? [
+          'a proxy variable is set, but the identity provider is asked directly; oidc.use_proxy: true or false says which is meant',
+        ]
+      : []),
+  ];
+}
+
+function certificateLine({ fingerprint, expiresAt }: TlsFiles): string {
+  return `certificate: fingerprint ${fingerprint.slice(0, 16)}, valid until ${expiresAt.toISOString()}`;
+}

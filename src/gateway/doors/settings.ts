@@ -1,0 +1,166 @@
+import type { GatewayConfig } from '../../config/gateway-config.ts';
+import { CodedError } from '../../kernel/coded-error.ts';
+import type { CatalogOptions } from '../catalog/catalog.ts';
+import type { HttpServerOptions } from '../http/server.ts';
+import type { IdentityOptions } from '../identity/identity.ts';
+import type { OpenIdProviderOptions } from '../identity/openid-provider.ts';
+import type { ModelPolicy } from '../policy/authorise.ts';
+import type { StoreOptions } from '../store/open.ts';
+import type { AnthropicOptions } from '../upstream/providers/anthropic.ts';
+import type { ProviderSettings } from '../upstream/providers/table.ts';
+import type { TlsFiles } from './tls-files.ts';
+
+/** What each part asks for, read from the sections of `gateway.yaml`. Here the file's words become the code's. */
+
+export interface Program {
+  readonly version: string;
+  /** `gateway --dev`: pages and banner say that this is for practice. */
+  readonly isPractice: boolean;
+}
+
+export function storeOptions({ store }: GatewayConfig): StoreOptions {
+  if (store.embedded !== undefined) return { kind: 'embedded', folder: store.embedded };
+  return {
+    kind: 'postgres',
+    url: store.postgres_url?.reveal() ?? '',
+    username: store.username,
+    password: store.password,
+    maxConnections: store.max_connections,
+    connectTimeoutSeconds: store.connect_timeout_seconds,
+    preparedStatements: store.prepared_statements,
+  };
+}
+
+export function providerOptions({ oidc }: GatewayConfig, publicUrl: string): OpenIdProviderOptions {
+  const { google_groups: googleGroups, client_assertion: assertion } = oidc;
+  return {
+    issuer: oidc.issuer,
+    discoveryUrl: oidc.discovery_url,
+    clientId: oidc.client_id,
+    clientSecret: oidc.client_secret,
+    clientAssertion: assertion && {
+      privateKeyPem: assertion.private_key_pem,
+      certificatePem: assertion.certificate_pem.reveal(),
+    },
+    tokenEndpointAuthMethod: oidc.token_endpoint_auth_method,
+    scopes: oidc.scopes,
+    scopeOnRefresh: oidc.scope_on_refresh,
+    extraAuthParams: oidc.extra_auth_params,
+    userinfoFallback: oidc.userinfo_fallback,
+    idTokenSignedResponseAlg: oidc.id_token_signed_response_alg,
+    clockSkewSeconds: oidc.clock_skew_seconds,
+    additionalAuthorizedParties: oidc.additional_authorized_parties,
+    emailClaim: oidc.email_claim,
+    groupsClaim: oidc.groups_claim,
+    googleGroups: googleGroups && {
+      serviceAccountJsonPath: googleGroups.service_account_json_path,
+      adminEmail: googleGroups.admin_email,
+    },
+    allowedEmailDomains: oidc.allowed_email_domains,
+    allowedGroups: oidc.allowed_groups,
+    publicUrl,
+  };
+}
+
+export function identityOptions(config: GatewayConfig, publicUrl: string, program: Program): IdentityOptions {
+  const { oidc, session, rate_limits: limits } = config;
+  return {
+    publicUrl,
+    clientId: oidc.client_id,
+    secrets: session.jwt_secret,
+    accessTtlSeconds: Math.round(session.ttl_hours * 3600),
+    refreshTtlSeconds: Math.round(session.refresh_ttl_days * 86_400),
+    usesPkce: oidc.use_pkce,
+    loginNotice: oidc.login_notice,
+    formActionOrigins: oidc.form_action_origins,
+    billingGroupTag: undefined,
+    limits: {
+      deviceAuthorization: rateLimit(limits.device_authorization),
+      deviceVerify: rateLimit(limits.device_verify),
+    },
+    version: program.version,
+    isPractice: program.isPractice,
+  };
+}
+
+function rateLimit({ max, window_seconds: windowSeconds }: { max: number; window_seconds: number }) {
+  return { max, windowSeconds };
+}
+
+export function modelPolicies({ managed }: GatewayConfig): readonly ModelPolicy[] {
+  return managed.policies.map(({ match, cli, settings, code }) => {
+    const own = code ?? cli ?? settings;
+    return {
+      match: { groups: match.groups, emailDomain: match.email_domain },
+      models: {
+        availableModels: own?.availableModels,
+        availableModelsMatch: own?.availableModelsMatch,
+        deniedModels: own?.deniedModels,
+      },
+    };
+  });
+}
+
+export function providerSettings(upstream: GatewayConfig['upstreams'][number]): ProviderSettings {
+  return {
+    kind: upstream.provider,
+    options: {
+      baseUrl: upstream.base_url,
+      credential: credentialOf(upstream),
+      headers: upstream.headers,
+      forwardUserIdentity: upstream.forward_user_identity,
+    },
+  };
+}
+
+function credentialOf({ name, auth }: GatewayConfig['upstreams'][number]): AnthropicOptions['credential'] {
+  const { api_key: apiKey, oauth_token: oauthToken } = auth;
+  if (oauthToken) return { kind: 'oauth_token', oauthToken };
+  if (apiKey) return { kind: 'api_key', apiKey };
+  // The configuration's own check comes first; this keeps the types honest.
+  throw new CodedError('config_invalid', { detail: `upstreams: ${name} has no credential in auth` });
+}
+
+/** `listen.public_url`, or the listener's own address, which only a loopback listener may leave it at. */
+export function publicUrlOf({ listen }: GatewayConfig): string {
+  if (listen.public_url !== undefined) return listen.public_url.replace(/\/+$/, '');
+  return listenerUrl({ listen }, listen.port);
+}
+
+export function listenerUrl({ listen }: Pick<GatewayConfig, 'listen'>, port: number): string {
+  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
+  return `${listen.tls ? 'https' : 'http'}://${host}:${port}`;
+}
+
+export function serverOptions(
+  { listen, limits }: GatewayConfig,
+  tls: TlsFiles | undefined,
+): HttpServerOptions {
+  return {
+    host: listen.host,
+    port: listen.port,
+    tls: tls && { cert: tls.cert, key: tls.key },
+    keepAliveSeconds: listen.keep_alive_seconds,
+    maxRequestHeaderBytes: limits.max_request_header_bytes,
+    maxUrlLength: limits.max_url_length,
+  };
+}
+
+export function catalogOptions(config: GatewayConfig): CatalogOptions {
+  return {
+    upstreams: config.upstreams.map(({ name, provider, models }) => ({
+      name,
+      provider,
+      region: undefined,
+      models,
+    })),
+    models: config.models.map(({ id, label, description, upstream_model: upstreamModel }) => ({
+      id,
+      label,
+      description,
+      upstreamModel,
+    })),
+    includesBuiltin: config.auto_include_builtin_models,
+    forwardsUnknown: config.unknown_models === 'forward',
+  };
+}

@@ -1,0 +1,214 @@
+import type { Writable } from 'node:stream';
+import type { Environment } from '../config/environment.ts';
+import type { LoadedConfig } from '../config/load.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
+import { createAuditWriter } from './audit/audit-writer.ts';
+import { createLineWriter, type LineWriter } from './audit/line-writer.ts';
+import { createReopenableFile } from './audit/reopenable-file.ts';
+import { builtinModels } from './catalog/builtin-models.ts';
+import { createCatalog } from './catalog/catalog.ts';
+import { BANNER, bootFacts, bootWarnings, PRACTICE_BANNER } from './doors/boot-report.ts';
+import { type Closing, createClosing } from './doors/closing.ts';
+import { drain } from './doors/drain.ts';
+import {
+  catalogOptions,
+  identityOptions,
+  listenerUrl,
+  modelPolicies,
+  type Program,
+  providerOptions,
+  providerSettings,
+  publicUrlOf,
+  serverOptions,
+  storeOptions,
+} from './doors/settings.ts';
+import { startSweeping } from './doors/sweeping.ts';
+import { readTlsFiles } from './doors/tls-files.ts';
+import { createAccessControl } from './http/access-control.ts';
+import { createBodyReader } from './http/body.ts';
+import { createClientAddress } from './http/client-address.ts';
+import { createHealth } from './http/health.ts';
+import { createRouter } from './http/router.ts';
+import { createHttpServer } from './http/server.ts';
+import { createIdentity } from './identity/identity.ts';
+import { createOpenIdProvider } from './identity/openid-provider.ts';
+import { createLog } from './log-writer.ts';
+import { createOutbound, type Outbound } from './outbound/outbound.ts';
+import { createInference } from './pipeline.ts';
+import { createAuthorisation } from './policy/authorise.ts';
+import { createModelsEndpoint } from './policy/models-endpoint.ts';
+import { createRelay } from './relay/relay.ts';
+import { createRoutes } from './routes.ts';
+import { openStore } from './store/open.ts';
+import { createProvider } from './upstream/providers/table.ts';
+import { createTransport } from './upstream/transport.ts';
+import { createUpstreams, type Upstream } from './upstream/upstreams.ts';
+
+export interface GatewaySettings extends Program {
+  readonly loaded: LoadedConfig;
+  readonly environment: Environment;
+  /** Origins on loopback that may be reached all the same: the practice parts of `gateway --dev`. */
+  readonly allowedOrigins: readonly string[];
+}
+
+export interface Outside {
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  readonly clock: Clock;
+}
+
+/** A gateway that has everything but its port. */
+export interface Gateway {
+  readonly log: Log;
+  readonly publicUrl: string;
+  /** Binds the port and says what an operator checks first. Throws CodedError `address_in_use`. */
+  listen(): Promise<void>;
+  /** Opens `log.audit: file:…` anew, after something else has renamed it. */
+  reopenLogs(): void;
+  /** Drains, then closes; `hurry` ends the waiting. */
+  stop(hurry: AbortSignal): Promise<void>;
+}
+
+const STREAM_BUFFER_BYTES = 16 * 1024 * 1024;
+
+/**
+ * The composition root: everything up to listening, in dependency order. Fails closed: throws the CodedError of whichever
+ * part cannot be had (`config_invalid`, `store_*`, `idp_*`), with everything opened before it closed again.
+ */
+export async function openGateway(settings: GatewaySettings, outside: Outside): Promise<Gateway> {
+  const { loaded, environment, allowedOrigins } = settings;
+  const { config } = loaded;
+  const { clock } = outside;
+  const closing = createClosing();
+  const lines = createLineWriter(outside.stderr, STREAM_BUFFER_BYTES);
+  closing.add(() => lines.flush());
+  const log = createLog(
+    { level: environment.logLevel, format: config.log.format, write: lines.write },
+    clock,
+  );
+  const auditLines = openAuditLines(config.log.audit, outside, lines);
+  const { audit, close: closeAudit } = createAuditWriter(auditLines.lines, clock);
+  closing.add(closeAudit);
+
+  try {
+    audit('config.load', undefined, { path: loaded.path, sha256: loaded.sha256 });
+    for (const { path, message } of loaded.warnings) log.warn(`${path}: ${message}`);
+    for (const warning of bootWarnings(config, environment)) log.warn(warning);
+
+    const publicUrl = publicUrlOf(config);
+    const tls = config.listen.tls && readTlsFiles(config.listen.tls);
+    const store = await openStore(storeOptions(config), { clock, log });
+    closing.add(() => store.close());
+    closing.add(startSweeping(store, clock));
+    const outbound = createOutbound(
+      {
+        allowLoopback: environment.allowsLoopback,
+        allowedOrigins,
+        proxies: environment.proxies,
+        proxyIsEgressBoundary: environment.proxyIsEgressBoundary,
+      },
+      { log },
+    );
+    closing.add(() => outbound.close());
+    const fetch = outbound.fetch({
+      useProxy: config.oidc.use_proxy ?? false,
+      caPem: config.oidc.ca_cert_pem?.reveal(),
+    });
+    const provider = await createOpenIdProvider(providerOptions(config, publicUrl), { fetch, clock, log });
+    const identity = createIdentity(identityOptions(config, publicUrl, settings), {
+      store,
+      provider,
+      audit,
+      log,
+      clock,
+    });
+    await identity.start();
+    closing.add(() => identity.stop());
+
+    const catalog = createCatalog(catalogOptions(config), builtinModels());
+    const { authorise, allowedModels } = createAuthorisation({ policies: modelPolicies(config), catalog });
+    const upstreams = openUpstreams(config, outbound, closing);
+    const inference = createInference({
+      readBody: createBodyReader({ maxBytes: config.limits.max_request_bytes }),
+      authorise,
+      send: createUpstreams({ upstreams, ttfbMs: config.timeouts.upstream_ttfb_ms }, log),
+      relay: createRelay(clock),
+      audit,
+      clock,
+    });
+    const health = createHealth({
+      ping: store.ping,
+      isDraining: () => server.isDraining,
+      readinessGraceSeconds: config.store.readiness_grace_seconds,
+      clock,
+    });
+    const models = createModelsEndpoint(allowedModels);
+    const routes = createRoutes({ identity, health, models, inference });
+    const server = createHttpServer(serverOptions(config, tls), {
+      handle: createRouter({ routes, errorPage: identity.errorPage }, log),
+      clientAddress: createClientAddress(config.listen.trusted_proxies),
+      admit: createAccessControl(
+        { allowCidrs: config.access_control.allow_cidrs, denyCidrs: config.access_control.deny_cidrs },
+        { audit, log },
+      ),
+      log,
+      clock,
+    });
+
+    return {
+      log,
+      publicUrl,
+      async listen() {
+        for (const line of settings.isPractice ? PRACTICE_BANNER : BANNER) log.warn(line);
+        const { port } = await server.listen();
+        log.info(`sallyport gateway listening on ${listenerUrl(config, port)}`);
+        for (const fact of bootFacts(config, publicUrl, tls, environment)) log.info(fact);
+      },
+      reopenLogs: auditLines.reopen,
+      async stop(hurry) {
+        const graceMs = environment.drainTimeoutMs ?? config.shutdown.grace_seconds * 1000;
+        await drain(server, { delayMs: config.shutdown.delay_seconds * 1000, graceMs }, hurry, {
+          log,
+          clock,
+        });
+        await closing.close();
+      },
+    };
+  } catch (error) {
+    await closing.close();
+    throw error;
+  }
+}
+
+interface AuditLines {
+  readonly lines: LineWriter;
+  reopen(): void;
+}
+
+/** Where audit events go: `stderr` (in one order with the log), `stdout` or `file:/path`. */
+function openAuditLines(target: string, { stdout }: Outside, stderrLines: LineWriter): AuditLines {
+  if (target === 'stderr') return { lines: stderrLines, reopen: () => undefined };
+  if (target === 'stdout')
+    return { lines: createLineWriter(stdout, STREAM_BUFFER_BYTES), reopen: () => undefined };
+  const file = createReopenableFile(target.replace(/^file:/, ''));
+  return { lines: createLineWriter(file, STREAM_BUFFER_BYTES), reopen: () => file.reopen() };
+}
+
+/** One provider and one connection pool for each entry of `upstreams`, in order. */
+function openUpstreams(
+  { upstreams, timeouts }: LoadedConfig['config'],
+  outbound: Outbound,
+  closing: Closing,
+): readonly Upstream[] {
+  return upstreams.map((entry) => {
+    const provider = createProvider(providerSettings(entry));
+    const transport = createTransport({
+      origin: provider.origin,
+      connect: outbound.connector({ useProxy: true }),
+      idleTimeoutMs: timeouts.upstream_idle_ms,
+    });
+    closing.add(() => transport.close());
+    return { name: entry.name, provider, transport };
+  });
+}
