@@ -69,7 +69,8 @@ async function syncFolder(path: string): Promise<void> {
 
 /** The system's reason, or `undefined` for an error of another kind. */
 export function systemReason(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
+  if (!(error instanceof Error) || !('syscall' in error)) return undefined;
+  if (!('code' in error) || typeof error.code !== 'string') return undefined;
   return reasons[error.code] ?? error.code;
 }
 
@@ -83,5 +84,6 @@ const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file (ENOENT)',
   ENOTDIR: 'a part of the path is no folder (ENOTDIR)',
   EISDIR: 'it is a folder (EISDIR)',
+  ENAMETOOLONG: 'the name is too long (ENAMETOOLONG)',
   EEXIST: 'it exists already (EEXIST)',
 };

@@ -247,7 +247,11 @@ export const failures: Readonly<Record<ErrorCode, Failure>> = {
   config_invalid: { exitCode: USAGE, sentence: says('The configuration has problems') },
   config_unreadable: { exitCode: USAGE, sentence: says('The configuration cannot be read') },
   config_not_writable: { exitCode: FAILED, sentence: says('The configuration cannot be written') },
-  rotation_too_early: { exitCode: FAILED, sentence: says('It is too early to finish the rotation') },
+  rotation_too_early: {
+    exitCode: FAILED,
+    sentence: says('It is too early to finish the rotation'),
+    hint: () => 'Add --force to remove the old secrets all the same: sessions that rest on them end.',
+  },
   store_unreachable: { exitCode: FAILED, sentence: says('The store cannot be reached') },
   store_locked: { exitCode: FAILED, sentence: says('Another process uses the store') },
   store_permission: { exitCode: FAILED, sentence: says('The store refuses what the gateway needs') },

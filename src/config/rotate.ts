@@ -1,4 +1,6 @@
+import { parseDocument } from 'yaml';
 import { findSigningSecrets, type Layout, lineEnd, type SecretEntry } from './rotate-locate.ts';
+import { sessionShape } from './session.ts';
 
 export { findSigningSecrets, type SecretEntry, type SigningSecrets } from './rotate-locate.ts';
 
@@ -92,6 +94,13 @@ export function keepFirst(text: string): string {
 /** When every session that is in use has renewed with a secret that has signed since a moment. */
 export function finishableAtMs(sinceMs: number, ttlHours: number): number {
   return sinceMs + (ttlHours * 60 + SLACK_MINUTES) * MINUTE_MS;
+}
+
+/** `session.ttl_hours` as the text gives it, or its default; `undefined` when a variable stands for it. */
+export function writtenTtlHours(text: string): number | undefined {
+  const written = parseDocument(text).getIn(['session', 'ttl_hours']);
+  const parsed = sessionShape.shape.ttl_hours.safeParse(written);
+  return parsed.success ? parsed.data : undefined;
 }
 
 export function textOf(reference: Exclude<Reference, { kind: 'plain' }>): string {

@@ -1,0 +1,126 @@
+import { stat } from 'node:fs/promises';
+import { checkConfig } from '../config/check.ts';
+import type { GatewayConfig } from '../config/gateway-config.ts';
+import { readSecretFile } from '../config/load.ts';
+import type { Problem } from '../config/problems.ts';
+import { finishableAtMs, writtenTtlHours } from '../config/rotate.ts';
+import { CodedError } from '../kernel/coded-error.ts';
+import { type FileRights, replaceFile, systemReason, writeNewFile } from './config-file-edit.ts';
+import type { Host } from './host.ts';
+import type { Change } from './rotate-secret-plan.ts';
+import { assignment, byHandLines, reportLines } from './rotate-secret-report.ts';
+
+/** The file that is rotated in. */
+export interface Target {
+  /** As the user named it. */
+  readonly name: string;
+  readonly path: string;
+  readonly rights: FileRights;
+}
+
+/** What is known of a configuration here. Where variables are not set, that may be little. */
+export interface Known {
+  readonly config: GatewayConfig | undefined;
+  readonly ttlHours: number | undefined;
+}
+
+/**
+ * Judges a text. What a change adds counts as being in place; variables that are not set here, but may be where the gateway
+ * runs, are no problem. Throws `config_invalid`.
+ */
+export function checkedText(host: Host, target: Target, text: string, change?: Change): Known {
+  const source = { name: target.name, text };
+  const { reference, value } = change?.added ?? {};
+  const checked = checkConfig(source, {
+    env: reference?.kind === 'variable' ? { ...host.env, [reference.name]: value } : host.env,
+    readFile: (path) =>
+      reference?.kind === 'file' && path === reference.path ? (value ?? '') : readSecretFile(path),
+    requiresEnv: false,
+  });
+  switch (checked.kind) {
+    case 'valid':
+      return { config: checked.config, ttlHours: checked.config.session.ttl_hours };
+    case 'incomplete':
+      return { config: undefined, ttlHours: writtenTtlHours(text) };
+    case 'invalid':
+      throw new CodedError('config_invalid', { detail: inLines(checked.problems, target.name) });
+  }
+}
+
+function inLines(problems: readonly Problem[], name: string): string {
+  return problems
+    .map(({ path, line, column, message }) => `${name}:${line}:${column} ${path} ${message}`)
+    .join('\n');
+}
+
+/** Brings a change about and says what comes next. Nothing is touched before the result has been found valid. */
+export async function writeChange(host: Host, target: Target, change: Change): Promise<void> {
+  const { ttlHours } = checkedText(host, target, change.after, change);
+  try {
+    await writeSecret(change);
+  } catch (error) {
+    return handOver(host, target, change, `${pathOf(change)}: ${reasonOf(error)}`);
+  }
+  try {
+    await replaceFile(`${target.path}.bak`, change.before, target.rights);
+    await replaceFile(target.path, change.after, target.rights);
+  } catch (error) {
+    return handOver(host, target, change, reasonOf(error), true);
+  }
+  const value = assignment(change);
+  if (value !== undefined) host.stdout.write(`${value}\n`);
+  const finishAtMs = ttlHours === undefined ? undefined : finishableAtMs(host.clock.now(), ttlHours);
+  say(host, reportLines(change, target.name, finishAtMs));
+}
+
+/**
+ * Writes the result to stdout, for a file that cannot be written, and throws `config_not_writable` with the reason. A secret
+ * that has no other place stands in a comment on the first line: the text stays valid.
+ */
+export async function handOver(
+  host: Host,
+  target: Target,
+  change: Change,
+  obstacle: string,
+  isSecretWritten = false,
+): Promise<never> {
+  checkedText(host, target, change.after, change);
+  const needsPlace = !isSecretWritten && !(await placed(change));
+  const comment = needsPlace
+    ? `# ${assignment(change) ?? `${pathOf(change)}: ${change.added?.value}`}\n`
+    : '';
+  host.stdout.write(`${comment}${change.after}`);
+  say(host, byHandLines(change, target.name, !needsPlace));
+  throw new CodedError('config_not_writable', { detail: `${target.name} cannot be written: ${obstacle}` });
+}
+
+/** Whether the new secret stands somewhere, or could be put there. A variable is not ours to set. */
+async function placed(change: Change): Promise<boolean> {
+  if (change.added?.reference.kind === 'variable') return false;
+  return writeSecret(change).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Beside the old one, for the same owner where this user may give files away. */
+async function writeSecret({ added }: Change): Promise<void> {
+  if (added?.reference.kind !== 'file' || added.beside.kind !== 'file') return;
+  const { reference, beside, value } = added;
+  const { uid, gid } = await stat(beside.path);
+  await writeNewFile(reference.path, `${value}\n`, { uid, gid, mode: 0o600 });
+}
+
+function pathOf({ added }: Change): string {
+  return added?.reference.kind === 'file' ? added.reference.path : '';
+}
+
+function reasonOf(error: unknown): string {
+  const reason = systemReason(error);
+  if (reason === undefined) throw error;
+  return reason;
+}
+
+function say(host: Host, lines: readonly string[]): void {
+  host.stderr.write(lines.map((line) => `${line}\n`).join(''));
+}
