@@ -6,7 +6,7 @@ export type StoreCondition = 'up' | 'down' | 'silent';
 
 export interface BreakableStore extends Store {
   condition: StoreCondition;
-  /** Resolves when that method, e.g. `revocations.listAfter`, has answered a question asked from now on. */
+  /** Resolves when that method, e.g. `revocations.listAfter`, has answered or refused a question asked from now on. */
   answered(method: string): Promise<void>;
   /** Does something just before the next question to that method is answered, whatever the condition then is. */
   before(method: string, work: () => unknown): void;
@@ -23,11 +23,13 @@ export function createBreakableStore(store: Store): BreakableStore {
     const hook = hooks.get(method);
     hooks.delete(method);
     await hook?.();
-    if (breakable.condition === 'down') throw new CodedError('store_unavailable', { detail: 'taken away' });
     if (breakable.condition === 'silent') return new Promise(() => undefined);
-    const answer = await work();
-    for (const listener of told) listener();
-    return answer;
+    try {
+      if (breakable.condition === 'down') throw new CodedError('store_unavailable', { detail: 'taken away' });
+      return await work();
+    } finally {
+      for (const listener of told) listener();
+    }
   };
 
   const port = <Port extends object>(name: string, real: Port): Port =>
