@@ -54,7 +54,8 @@ export function parsePostgresUrl(
 }
 
 function parsedUrl(url: string): URL {
-  if (/^postgres(?:ql)?:\/\/(?:[^/]*@)?[^/@]*,/i.test(url))
+  const authority = /^postgres(?:ql)?:\/\/([^/?#]*)/i.exec(url)?.[1] ?? '';
+  if (authority.slice(authority.lastIndexOf('@') + 1).includes(','))
     throw invalid(' names several hosts; it takes one');
   let parsed: URL;
   try {

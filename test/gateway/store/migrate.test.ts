@@ -1,0 +1,110 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { migrate } from '../../../src/gateway/store/migrate.ts';
+import { migrations } from '../../../src/gateway/store/migrations/migrations.ts';
+import { openStore } from '../../../src/gateway/store/open.ts';
+import { parsePostgresUrl } from '../../../src/gateway/store/postgres-url.ts';
+import { createPostgresDatabase } from '../../../src/gateway/store/sql-database.ts';
+import { systemClock } from '../../../src/kernel/clock.ts';
+import { postgresOptions } from '../../contract/every-store.ts';
+import { createMemoryLog } from '../../support/memory-log.ts';
+import { createTestDatabase, describeWithPostgres, type TestDatabase } from '../../support/postgres.ts';
+import { startOpener } from './opener-process.ts';
+
+const applied = migrations.map(({ id }) => `info migration ${id} applied`);
+
+let database: TestDatabase;
+beforeEach(async () => {
+  database = await createTestDatabase();
+});
+afterEach(() => database.drop());
+
+async function open(log = createMemoryLog()): Promise<typeof log> {
+  const store = await openStore(postgresOptions(database.url), { clock: systemClock, log });
+  await store.close();
+  return log;
+}
+
+const recorded = async () =>
+  (await database.sql('select id from _migrations order by id')).map(({ id }) => id);
+
+describeWithPostgres('migrations', () => {
+  it('run at the first start and not at the next', async () => {
+    expect((await open()).lines).toEqual(applied);
+    expect((await open()).lines).toEqual([]);
+    expect(await recorded()).toEqual(migrations.map(({ id }) => id));
+  });
+
+  it('run once when several processes start at the same moment', async () => {
+    const openers = await Promise.all([startOpener(), startOpener(), startOpener()]);
+    const openings = await Promise.all(openers.map(({ open }) => open(postgresOptions(database.url))));
+    expect(openings.map(({ error }) => error)).toEqual([undefined, undefined, undefined]);
+    const lines = openings.flatMap(({ log }) => log);
+    expect(lines.filter((line) => line.endsWith('applied'))).toEqual(applied);
+    expect(await recorded()).toEqual(migrations.map(({ id }) => id));
+    await Promise.all(openers.map(({ leave }) => leave()));
+  });
+
+  it('wait for the replica that is at it, and say so', async () => {
+    const other = database.connect();
+    await other.unsafe('select pg_advisory_lock(6775156)');
+    const log = createMemoryLog();
+    const opening = open(log);
+    await log.line(/waiting/);
+    expect(log.lines).toEqual([
+      'info waiting for migration lock (another replica may be migrating; check pg_locks for key 6775156 if this persists)',
+    ]);
+    await other.unsafe('select pg_advisory_unlock(6775156)');
+    await opening;
+    expect(log.lines.slice(1)).toEqual(applied);
+  });
+
+  it('that a replica finishes while this one waits are not run again, whatever the isolation by default', async () => {
+    await database.sql(`alter database ${database.name} set default_transaction_isolation = 'serializable'`);
+    const other = database.connect();
+    await other.unsafe('select pg_advisory_lock(6775156)');
+    const log = createMemoryLog();
+    const opening = open(log);
+    await log.line(/waiting/);
+    await other.unsafe(
+      'create table _migrations (id integer primary key, name text, applied_at timestamptz)',
+    );
+    for (const { id, statements } of migrations) {
+      for (const statement of statements) await other.unsafe(statement);
+      await other.unsafe(`insert into _migrations values (${id}, 'by the other', now())`);
+    }
+    await other.unsafe('select pg_advisory_unlock(6775156)');
+    await opening;
+    expect(log.lines.filter((line) => line.endsWith('applied'))).toEqual([]);
+  });
+
+  it('of a newer release do not keep this one from starting', async () => {
+    await open();
+    await database.sql("insert into _migrations (id, name) values (999, 'of the future')");
+    await database.sql('alter table sessions add column mood text');
+    expect((await open()).lines).toEqual([]);
+  });
+
+  it('that are new run on what was there before', async () => {
+    await open();
+    const target = createPostgresDatabase(parsePostgresUrl(database.url, {}), {
+      ...{ maxConnections: 1, connectTimeoutSeconds: 5, preparedStatements: true, statementTimeoutMs: 5_000 },
+    });
+    const log = createMemoryLog();
+    const next = { id: 998, name: 'a test', statements: ['create table later (id integer)'] };
+    await migrate(target, log, [...migrations, next]);
+    await target.close();
+    expect(log.lines).toEqual(['info migration 998 applied']);
+    expect(await database.sql('select * from later')).toEqual([]);
+  });
+
+  it('leave nothing behind when one of them fails, and name what is in the way', async () => {
+    await database.sql('create table sessions (id integer)');
+    await expect(open()).rejects.toMatchObject({
+      code: 'store_unsupported',
+      detail: expect.stringMatching(/42P07 relation "sessions" already exists.*something else/),
+    });
+    expect(await database.sql("select to_regclass('kv') as kv, to_regclass('_migrations') as log")).toEqual([
+      { kv: null, log: null },
+    ]);
+  });
+});
