@@ -177,6 +177,18 @@ describeEveryStore('sessions', (under) => {
     expect(await under.store.sessions.find(one.sid)).toMatchObject({ revokedAtMs: NOW });
   });
 
+  it('are counted when they live and have not renewed since a moment', async () => {
+    const count = (sinceMs: number) => under.replica.sessions.countNotRenewedSince(sinceMs, NOW);
+    expect(await count(NOW)).toBe(0);
+    await create({ renewedAtMs: NOW - HOUR });
+    await create({ renewedAtMs: NOW - 1 });
+    await create({ renewedAtMs: NOW });
+    await create({ renewedAtMs: NOW - HOUR, expiresAtMs: NOW });
+    const revoked = await create({ renewedAtMs: NOW - HOUR });
+    await under.store.sessions.revoke({ sid: revoked.sid }, NOW, NOW + DAY);
+    expect([await count(NOW), await count(NOW - MINUTE), await count(NOW + 1)]).toEqual([2, 1, 3]);
+  });
+
   it('leave a revocation for the other replicas when they end, known session or not', async () => {
     await under.store.sessions.revoke({ sid: 'made while the store was away' }, NOW, NOW + DAY);
     const { entries } = await under.replica.revocations.listAfter(undefined, NOW);
