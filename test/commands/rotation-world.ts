@@ -20,7 +20,8 @@ export interface RotationWorld {
   readonly folder: string;
   readonly file: string;
   readonly clock: ReturnType<typeof createFastClock>;
-  write(jwtSecret: string, rest?: string): Promise<void>;
+  /** The embedded store is in `store` of the folder, unless told otherwise; there is none to begin with. */
+  write(jwtSecret: string, rest?: string, store?: string): Promise<void>;
   text(name?: string): Promise<string>;
   /** What `session.jwt_secret` now is, as YAML has it. */
   secrets(): Promise<unknown>;
@@ -39,7 +40,8 @@ export async function createRotationWorld(): Promise<RotationWorld> {
     file,
     clock,
     text,
-    write: (jwtSecret, rest = '') => writeFile(file, gatewayYaml(folder, jwtSecret, rest)),
+    write: (jwtSecret, rest = '', store = join(folder, 'store')) =>
+      writeFile(file, gatewayYaml(jwtSecret, rest, store)),
     secrets: async () => parse(await text()).session.jwt_secret,
     names: async () => (await readdir(folder)).toSorted(),
     rotate(args = [], options = {}) {
@@ -50,7 +52,7 @@ export async function createRotationWorld(): Promise<RotationWorld> {
   };
 }
 
-function gatewayYaml(folder: string, jwtSecret: string, rest: string): string {
+function gatewayYaml(jwtSecret: string, rest: string, store: string): string {
   return `# The gateway of Example Inc.
 listen: { host: 127.0.0.1 }
 oidc:
@@ -59,7 +61,7 @@ oidc:
   client_secret: \${OIDC_CLIENT_SECRET} # not set here
 session:
   jwt_secret: ${jwtSecret}
-store: { embedded: ${folder}/store }
+store: { embedded: ${store} }
 upstreams:
   - provider: anthropic
     auth: { api_key: key }
