@@ -13,6 +13,7 @@ import { createExchange } from './openid-exchange.ts';
 import { createProviderFetch } from './openid-fetch.ts';
 import { createOutageLog } from './openid-outage-log.ts';
 import { createPersonReader } from './openid-person.ts';
+import { createRotations } from './openid-rotation.ts';
 import { type CredentialOptions, checkSetup, chooseCredential } from './openid-setup.ts';
 import type { AuthorizationRequest, Identity, IdentityClaims, IdentityProvider } from './provider.ts';
 
@@ -103,6 +104,7 @@ export async function createOpenIdProvider(
   const redirectUri = `${options.publicUrl.replace(/\/$/, '')}/oauth/callback`;
   const scope = scopes.join(' ');
   const outages = createOutageLog(log, clock);
+  const rotations = createRotations();
   const explainOldClaims = once(() => {
     const settings = options.scopeOnRefresh
       ? 'oidc.userinfo_fallback: true'
@@ -144,6 +146,20 @@ export async function createOpenIdProvider(
     return people.fromIdToken(outcome.claims, accessToken, signal);
   };
 
+  const renew = async (
+    { refreshToken, claims }: { readonly refreshToken: string; readonly claims: IdentityClaims },
+    signal: AbortSignal,
+  ): Promise<Identity> => {
+    const shown = rotations.newest(refreshToken);
+    const answer = await exchange.refresh(shown, options.scopeOnRefresh ? scope : undefined, signal);
+    const newest = answer.refreshToken ?? shown;
+    if (newest !== refreshToken) rotations.remember(refreshToken, newest);
+    return {
+      claims: await renewClaims(claims, answer, signal),
+      refreshToken: newest === refreshToken ? undefined : newest,
+    };
+  };
+
   return {
     issuer: document.issuer,
     authorizationOrigin: new URL(document.authorization_endpoint).origin,
@@ -170,15 +186,14 @@ export async function createOpenIdProvider(
       return withinBudget(clock, budgets.redeemMs, (signal) => redeem(callback, request, signal));
     },
 
-    async refresh({ refreshToken, claims }) {
+    async refresh(session) {
       try {
-        return await withinBudget(clock, budgets.refreshMs, async (signal) => {
-          const renewalScope = options.scopeOnRefresh ? scope : undefined;
-          const answer = await exchange.refresh(refreshToken, renewalScope, signal);
-          return { claims: await renewClaims(claims, answer, signal), refreshToken: answer.refreshToken };
-        });
+        const renewed = await withinBudget(clock, budgets.refreshMs, (signal) => renew(session, signal));
+        rotations.forget(session.refreshToken);
+        return renewed;
       } catch (error) {
-        if (isCodedError(error) && error.code !== 'sign_in_refused') outages.report(error);
+        if (isCodedError(error, 'sign_in_refused')) rotations.forget(session.refreshToken);
+        else if (isCodedError(error)) outages.report(error);
         throw error;
       }
     },

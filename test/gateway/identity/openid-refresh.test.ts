@@ -203,9 +203,23 @@ describe('a refresh that is refused', () => {
     });
     idp.intercept('/me', () => ({ status: 200, body: { sub: 'practice-con' } }));
     expect(await failureOf(renew())).toMatchObject({
-      code: 'sign_in_refused',
-      facts: { reason: 'invalid_grant' },
+      code: 'idp_answer',
+      facts: { kind: 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED' },
     });
+  });
+
+  it('after the provider has rotated its token shows the new one at the next try', async () => {
+    const { idp } = await given({ userinfoFallback: true });
+    withoutIdToken();
+    idp.intercept('/me', () => ({ status: 500, body: {} }));
+    await failureOf(renew());
+    await failureOf(renew());
+    idp.intercept('/me', undefined);
+    const renewed = await renew();
+    const shown = idp.requests.map(({ form }) => form.get('refresh_token')).filter((token) => token !== null);
+    expect(new Set(shown).size).toBe(3);
+    expect(shown[0]).toBe(signedIn.refreshToken);
+    expect([...shown, signedIn.refreshToken]).not.toContain(renewed.refreshToken);
   });
 });
 

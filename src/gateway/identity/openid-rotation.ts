@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto';
+
+const MAX_REMEMBERED = 10_000;
+
+/**
+ * What a provider gave in place of a refresh token when the refresh failed after that (keys or userinfo out of reach): it may
+ * never take the old one again, and the session still holds it. In memory, for the next try.
+ */
+export interface Rotations {
+  /** What to show the provider for a session's refresh token. */
+  newest(refreshToken: string): string;
+  remember(refreshToken: string, successor: string): void;
+  /** The session has the newest one itself, or is over. */
+  forget(refreshToken: string): void;
+}
+
+export function createRotations(): Rotations {
+  const successors = new Map<string, string>();
+  const keyOf = (refreshToken: string) => createHash('sha256').update(refreshToken).digest('base64url');
+  return {
+    newest: (refreshToken) => successors.get(keyOf(refreshToken)) ?? refreshToken,
+    remember(refreshToken, successor) {
+      // Map keeps insertion order: the oldest entry goes first.
+      const [oldest] = successors.size >= MAX_REMEMBERED ? successors.keys() : [];
+      if (oldest !== undefined) successors.delete(oldest);
+      successors.set(keyOf(refreshToken), successor);
+    },
+    forget: (refreshToken) => successors.delete(keyOf(refreshToken)),
+  };
+}
