@@ -1,5 +1,4 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   chownSync,
   existsSync,
@@ -125,16 +124,13 @@ interface Server {
   stop(mode: 'fast' | 'immediate'): Promise<void>;
 }
 
-/** Ends the server when told to, and with the process that started it: then the pipe breaks, and the folder goes as well. */
+/** Waits for the end of its input. Without a word before it, the process that started the server is gone: all goes with it. */
 const KEEPER = `
-folder=$1; other=$2; shift 2
-"$@" &
-server=$!
-if read -r how; then
-  kill -s "$how" $server; wait $server
-else
-  kill -s CONT $server; kill -s QUIT $server; wait $server; rm -rf "$folder" "$other"
-fi`;
+server=$1; shift
+read -r word && exit
+kill -s CONT $server; kill -s QUIT $server
+while kill -s 0 $server; do sleep 0.1; done
+rm -rf "$@"`;
 
 async function startServer(
   binaries: string,
@@ -142,41 +138,52 @@ async function startServer(
   settings: Readonly<Record<string, string>>,
 ): Promise<Server> {
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const command = [join(binaries, 'postgres'), '-D', join(folder, 'data'), ...flags];
-  const keeper = spawn('/bin/sh', ['-c', KEEPER, 'keeper', folder, alsoRemove, ...command], {
-    ...unprivileged(),
-    cwd: folder,
-    detached: true,
-    stdio: ['pipe', 'ignore', 'pipe'],
+  const options = { ...unprivileged(), cwd: folder, detached: true } as const;
+  const postmaster = spawn(join(binaries, 'postgres'), ['-D', join(folder, 'data'), ...flags], {
+    ...options,
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
-  await isReady(keeper);
-  const postmaster = Number(readFileSync(join(folder, 'data', 'postmaster.pid'), 'utf8').split('\n')[0]);
+  const ended = new Promise<void>((resolve) => postmaster.once('exit', () => resolve()));
+  const pid = postmaster.pid ?? 0;
+  const keeper = spawn('/bin/sh', ['-c', KEEPER, 'keeper', String(pid), folder, alsoRemove], {
+    ...options,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  await isReady(postmaster);
   return {
     signal(signal) {
-      for (const pid of [postmaster, ...childrenOf(postmaster)]) process.kill(pid, signal);
+      for (const process of [pid, ...childrenOf(pid)]) send(process, signal);
     },
     async stop(mode) {
-      const ended = once(keeper, 'exit');
-      keeper.stdin?.end(mode === 'fast' ? 'INT\n' : 'QUIT\n');
+      send(pid, mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
       await ended;
+      keeper.stdin?.end('ended\n');
     },
   };
 }
 
-/** Resolves at the server's own line that says so; what it says instead is the error. */
-async function isReady(keeper: ChildProcess): Promise<void> {
-  if (!keeper.stderr) throw new Error('the server has no log');
-  const lines = createInterface(keeper.stderr);
+/** Resolves at the server's own line that says so; rejects with its last line when it ends instead. */
+async function isReady(postmaster: ChildProcess): Promise<void> {
+  if (!postmaster.stderr) throw new Error('the server has no log');
+  let last = '';
+  const lines = createInterface(postmaster.stderr);
   await new Promise<void>((resolve, reject) => {
     lines.on('line', (line) => {
-      if (line.includes('database system is ready to accept connections')) resolve();
-      if (line.includes('FATAL:')) {
-        keeper.stdin?.end('QUIT\n');
-        reject(new Error(`PostgreSQL did not start: ${line}`));
-      }
+      last = line;
+      if (line.includes('ready to accept connections')) resolve();
     });
-    keeper.once('error', reject);
+    postmaster.once('error', reject);
+    postmaster.once('close', () => reject(new Error(`PostgreSQL did not start: ${last}`)));
   });
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // Ended in the meantime.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }
 
 function childrenOf(parent: number): number[] {

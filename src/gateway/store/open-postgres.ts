@@ -62,9 +62,9 @@ async function reach(
       return;
     } catch (cause) {
       const reason = reasonOf(cause);
+      database.reset();
       if (attempt === BOOT_ATTEMPTS || !isWorthWaitingFor(cause)) throw unreachable(target, reason, cause);
       log.warn(`could not connect to Postgres at boot, attempt ${attempt} of ${BOOT_ATTEMPTS} (${reason})`);
-      database.reset();
       await clock.sleep(BOOT_PAUSE_MS);
     }
   }

@@ -3,6 +3,7 @@ import { CodedError } from '../../kernel/coded-error.ts';
 import type { Database, Parameter, Querier } from './database.ts';
 import { inTime } from './in-time.ts';
 import { isWorthRepeating } from './outage.ts';
+import { createPostgresConnector } from './postgres-connector.ts';
 import type { PostgresTarget } from './postgres-url.ts';
 
 export interface SqlOptions {
@@ -16,34 +17,43 @@ export interface SqlOptions {
 
 /** A PostgreSQL server through the `postgres` driver. */
 export function createPostgresDatabase(target: PostgresTarget, options: SqlOptions): Database {
-  const { host, port, password } = target;
-  // As lists, which the driver's types forget: a text that is an IPv6 address would be cut at its colons.
-  const place: object = { host: [host], port: [port] };
-  return createSqlDatabase(options, {
-    ...place,
-    ...(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : {}),
-    database: target.database,
-    username: target.username,
-    // As a function: an absent password would be looked for in the environment.
-    password: () => password ?? '',
-    ssl: target.ssl,
+  const { host, port, username, database, password, ssl } = target;
+  return createSqlDatabase(options, () => {
+    const connector = createPostgresConnector(target, 2 * options.maxConnections);
+    return {
+      // The driver names these in errors only. A password as a function: an absent one would be looked for in the environment.
+      connection: { host, port, username, database, password: () => password ?? '', ssl },
+      socket: connector.open,
+      cut: connector.cutAll,
+    };
   });
 }
 
 /** The embedded database: the same driver over a socket that leads into it. One session stands behind everything. */
 export function createSocketDatabase(socket: () => object, statementTimeoutMs: number): Database {
-  const connection = { host: 'embedded', database: 'postgres', username: 'postgres', socket };
+  const connection = { host: 'embedded', database: 'postgres', username: 'postgres' };
   const options = {
     maxConnections: 1,
     connectTimeoutSeconds: 30,
     preparedStatements: true,
     statementTimeoutMs,
   };
-  return createSqlDatabase(options, connection);
+  return createSqlDatabase(options, () => ({ connection, socket, cut: () => undefined }));
 }
 
-/** `socket` is honoured by the driver and missing from its types. */
-type Connection = postgres.Options<Record<string, never>> & { readonly socket?: () => object };
+/** Where the connections of one pool lead. */
+interface Wiring {
+  readonly connection: postgres.Options<Record<string, never>>;
+  readonly socket: () => object | Promise<object>;
+  /** Ends every connection of the pool, answered or not. */
+  cut(): void;
+}
+
+interface Pool {
+  readonly sql: postgres.Sql;
+  /** Lets what runs finish within the time it has, and ends. */
+  end(): Promise<void>;
+}
 
 const MAX_REPEATS = 3;
 /** What is still running after that has been given up long ago. */
@@ -51,52 +61,64 @@ const CLOSE_SECONDS = 2;
 /** What a server default could change, and the SQL counts on. */
 const ISOLATION = 'isolation level read committed';
 
-function createSqlDatabase(options: SqlOptions, connection: Connection): Database {
+function createPool(options: SqlOptions, { connection, socket, cut }: Wiring): Pool {
+  // `socket` is honoured by the driver and missing from its types.
+  const wiring: postgres.Options<Record<string, never>> & { readonly socket: Wiring['socket'] } = {
+    ...connection,
+    socket,
+    max: options.maxConnections,
+    prepare: options.preparedStatements,
+    connect_timeout: options.connectTimeoutSeconds,
+    fetch_types: false,
+    onnotice: () => undefined,
+    connection: { application_name: 'sallyport' },
+  };
+  const sql = postgres(wiring);
+  return {
+    sql,
+    async end() {
+      await sql.end({ timeout: CLOSE_SECONDS });
+      cut();
+    },
+  };
+}
+
+function createSqlDatabase(options: SqlOptions, wire: () => Wiring): Database {
   const { preparedStatements, statementTimeoutMs } = options;
-  const connect = () =>
-    postgres({
-      ...connection,
-      max: options.maxConnections,
-      prepare: preparedStatements,
-      connect_timeout: options.connectTimeoutSeconds,
-      fetch_types: false,
-      onnotice: () => undefined,
-      connection: { application_name: 'sallyport' },
-    });
-  let sql = connect();
+  let current = createPool(options, wire());
 
   const reset = (): void => {
-    const old = sql;
-    sql = connect();
-    void old.end({ timeout: CLOSE_SECONDS }).catch(() => undefined);
+    const old = current;
+    current = createPool(options, wire());
+    void old.end().catch(() => undefined);
   };
 
   /**
    * A connection that breaks while the driver has bytes for it in hand never writes again: every attempt to use it ends in
    * this error. So the pool goes, unless it has gone already.
    */
-  const replaceBroken = (pool: typeof sql, error: unknown): void => {
-    if (pool === sql && error instanceof Error && 'code' in error && error.code === 'CONNECT_TIMEOUT')
+  const replaceBroken = (pool: Pool, error: unknown): void => {
+    if (pool === current && error instanceof Error && 'code' in error && error.code === 'CONNECT_TIMEOUT')
       reset();
   };
 
-  const onPool = async <T>(work: (pool: typeof sql) => Promise<T>): Promise<T> => {
-    const pool = sql;
+  const onPool = async <T>(work: (sql: postgres.Sql) => Promise<T>): Promise<T> => {
+    const pool = current;
     try {
-      return await work(pool);
+      return await work(pool.sql);
     } catch (error) {
       replaceBroken(pool, error);
       throw error;
     }
   };
 
-  const run = <T>(work: (pool: typeof sql) => Promise<T>, timeoutMs: number): Promise<T> =>
+  const run = <T>(work: (sql: postgres.Sql) => Promise<T>, timeoutMs: number): Promise<T> =>
     inTime(
       repeating(() => onPool(work)),
       timeoutMs,
     );
 
-  const querier = (connection: { readonly unsafe: typeof sql.unsafe }): Querier => ({
+  const querier = (connection: Pick<postgres.Sql, 'unsafe'>): Querier => ({
     async query<Row extends object>(text: string, parameters: readonly Parameter[] = []) {
       const rows = await connection.unsafe(text, [...parameters], { prepare: preparedStatements });
       return rows as unknown as readonly Row[];
@@ -104,11 +126,11 @@ function createSqlDatabase(options: SqlOptions, connection: Connection): Databas
   });
 
   return {
-    query: (text, parameters) => run((pool) => querier(pool).query(text, parameters), statementTimeoutMs),
+    query: (text, parameters) => run((sql) => querier(sql).query(text, parameters), statementTimeoutMs),
     transaction<T>(work: (tx: Querier) => Promise<T>, timeoutMs = statementTimeoutMs): Promise<T> {
       let isGivenUp = false;
-      const once = async (pool: typeof sql) =>
-        (await pool.begin(ISOLATION, async (tx) => {
+      const once = async (sql: postgres.Sql) =>
+        (await sql.begin(ISOLATION, async (tx) => {
           const result = await work(querier(tx));
           // Nobody waits for it any more: it must not be done behind their back.
           if (isGivenUp) throw new CodedError('store_unavailable', { detail: 'given up' });
@@ -120,7 +142,7 @@ function createSqlDatabase(options: SqlOptions, connection: Connection): Databas
       });
     },
     reset,
-    close: () => sql.end({ timeout: CLOSE_SECONDS }),
+    close: () => current.end(),
   };
 }
 
