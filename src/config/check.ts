@@ -1,16 +1,18 @@
 import { expandTree } from './expand.ts';
-import { type GatewayConfig, gatewayConfigShape } from './gateway-config.ts';
+import { filled } from './fill.ts';
+import { checkRelations, type GatewayConfig, gatewayConfigShape } from './gateway-config.ts';
+import type { JudgeAllowList } from './managed.ts';
+import { adviceForMissing } from './missing-key.ts';
 import { positionsIn } from './positions.ts';
 import { formatPath, type Problem } from './problems.ts';
 import { readShape, type ShapeReport } from './read-shape.ts';
-import type { Path } from './source-problem.ts';
+import type { Report } from './report.ts';
+import { type ConfigSource, type Path, type SourceProblem, textOf } from './source-problem.ts';
 import { type ConfigNode, childOf, type MapNode, readSourceTree } from './source-tree.ts';
+import { createUnknownKeyAdvice } from './unknown-key.ts';
+import { setAsideUnserved } from './unserved.ts';
 
-export interface ConfigSource {
-  /** What problems call it; usually the path as the operator gave it. */
-  readonly name: string;
-  readonly text: string;
-}
+export type { ConfigSource } from './source-problem.ts';
 
 export interface CheckInputs {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -20,65 +22,150 @@ export interface CheckInputs {
   readonly requiresEnv?: boolean;
   /** Raw values, as in YAML, for keys that the file leaves out; maps merge, lists and scalars do not. */
   readonly fill?: Readonly<Record<string, unknown>>;
+  /** What allow-lists mean in the catalog; without it they are not judged. */
+  readonly judgeAllowList?: JudgeAllowList;
 }
 
 export type CheckedConfig =
-  | { readonly kind: 'valid'; readonly config: GatewayConfig; readonly warnings: readonly Problem[] }
+  | ValidConfig
   /** Nothing wrong, but variables that are not set leave gaps; only without `requiresEnv`. */
   | { readonly kind: 'incomplete'; readonly warnings: readonly Problem[] }
   /** Errors and warnings, in the file's order. */
   | { readonly kind: 'invalid'; readonly problems: readonly Problem[] };
 
-/** Judges a configuration as a whole: every problem at once, and a value only when there is no error. Never throws. */
-export function checkConfig(source: ConfigSource, inputs: CheckInputs): CheckedConfig {
-  const tree = readSourceTree(source.text);
-  const positionOf = positionsIn(source.text);
-  const problems: Problem[] = [];
-  const add = (severity: Problem['severity'], path: Path, offset: number, message: string, hint?: string) =>
-    problems.push({
-      severity,
-      path: formatPath(path),
-      ...positionOf(offset),
-      message,
-      ...(hint ? { hint } : {}),
-    });
-
-  for (const { path, offset, message, hint } of tree.problems) add('error', path, offset, message, hint);
-  if (!tree.isReadable) return { kind: 'invalid', problems };
-  const expanded = expandTree(tree.root, { ...inputs, requiresEnv: inputs.requiresEnv ?? true });
-  for (const { path, offset, message, hint } of expanded.problems) add('error', path, offset, message, hint);
-
-  const { root } = expanded;
-  const report: ShapeReport = {
-    wrong: (path, message, hint) => add('error', path, offsetOf(root, path), message, hint),
-    unknownKey: (path) => add('error', path, keyOffsetOf(root, path), 'is no key of this version'),
-    missing: (path) => add('error', path, offsetOf(root, path), 'is required'),
-  };
-  const reading = readShape(gatewayConfigShape, root, report);
-  const errors = problems.filter(({ severity }) => severity === 'error');
-  if (errors.length > 0) return { kind: 'invalid', problems };
-  if (reading.hasGaps) return { kind: 'incomplete', warnings: problems };
-  const config: GatewayConfig = gatewayConfigShape.parse(reading.input);
-  return { kind: 'valid', config: frozen(config), warnings: problems };
+export interface ValidConfig {
+  readonly kind: 'valid';
+  readonly config: GatewayConfig;
+  readonly warnings: readonly Problem[];
+  /** Paths of values that must not be printed although they are no `Secret`; for `maskedConfig`. */
+  readonly maskedPaths: ReadonlySet<string>;
 }
 
-/** Where the value at a path stands, or the nearest place around it. */
-function offsetOf(root: MapNode, path: Path): number {
+/** Judges a configuration as a whole: every problem at once, and a value only when there is no error. Never throws. */
+export function checkConfig(source: ConfigSource, inputs: CheckInputs): CheckedConfig {
+  const text = textOf(source);
+  const tree = readSourceTree(text);
+  const problems = createProblemList(text);
+  problems.addAll(tree.problems);
+  if (!tree.isReadable) return { kind: 'invalid', problems: problems.sorted() };
+
+  const requiresEnv = inputs.requiresEnv ?? true;
+  const expanded = expandTree(tree.root, { ...inputs, requiresEnv });
+  problems.addAll(expanded.problems);
+  const served = setAsideUnserved(expanded.root);
+  problems.addAll(served.problems);
+  const root = filled(served.root, inputs.fill ?? {});
+
+  const reading = readShape(gatewayConfigShape, root, shapeReport(root, problems));
+  const loopback = inputs.env['CLAUDE_GATEWAY_ALLOW_LOOPBACK'];
+  checkRelations(
+    reading.value,
+    { allowsLoopback: loopback === '1' || !requiresEnv, judgeAllowList: inputs.judgeAllowList },
+    relationReport(root, problems),
+  );
+  if (problems.hasErrors()) return { kind: 'invalid', problems: problems.sorted() };
+  if (reading.hasGaps) return { kind: 'incomplete', warnings: problems.sorted() };
+  return {
+    kind: 'valid',
+    config: frozen<GatewayConfig>(gatewayConfigShape.parse(reading.input)),
+    warnings: problems.sorted(),
+    maskedPaths: new Set(reading.maskedPaths.map(formatPath)),
+  };
+}
+
+type ProblemList = ReturnType<typeof createProblemList>;
+
+function createProblemList(text: string) {
+  const positionOf = positionsIn(text);
+  const found: Problem[] = [];
+  const add = (severity: Problem['severity'], { path, offset, message, hint }: SourceProblem): void => {
+    const at = { severity, path: formatPath(path), ...positionOf(offset) };
+    found.push({ ...at, message, ...(hint === undefined ? {} : { hint }) });
+  };
+  return {
+    add,
+    addAll(problems: readonly SourceProblem[]) {
+      for (const problem of problems) add('error', problem);
+    },
+    hasErrors: () => found.some(({ severity }) => severity === 'error'),
+    count: () => found.length,
+    sorted: () => found.toSorted((a, b) => a.line - b.line || a.column - b.column),
+  };
+}
+
+/** Advice costs time; a file with more mistakes than this is not a configuration. */
+const MAX_ADVICE = 200;
+
+function shapeReport(root: MapNode, problems: ProblemList): ShapeReport {
+  const adviceForUnknown = createUnknownKeyAdvice(gatewayConfigShape);
+  const error = (path: Path, offset: number, message: string, hint: string | undefined) =>
+    problems.add('error', { path, offset, message, ...(hint === undefined ? {} : { hint }) });
+  return {
+    wrong: (path, message, hint) => error(path, offsetOf(root, path), message, hint),
+    unknownKey: (path) => {
+      const hint = problems.count() < MAX_ADVICE ? adviceForUnknown(path) : undefined;
+      error(path, keyOffsetOf(root, path), 'is not a known key', hint);
+    },
+    missing: (path, schema) => {
+      // No store at all has its own words, and its own place: `checkStore`.
+      if (path.length === 1 && path[0] === 'store') return;
+      error(path, keyOffsetOf(root, path.slice(0, -1)), 'is required', adviceForMissing(path, schema));
+    },
+  };
+}
+
+function relationReport(root: MapNode, problems: ProblemList): Report {
+  const add = (severity: Problem['severity'], path: Path, message: string, hint: string | undefined) =>
+    problems.add(severity, {
+      path,
+      offset: placeOf(root, path),
+      message,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  return {
+    error: (path, message, hint) => add('error', path, message, hint),
+    warning: (path, message, hint) => {
+      if (!nearestNode(root, path).isAdded) add('warning', path, message, hint);
+    },
+    has: (path) => nodeAt(root, path) !== undefined,
+  };
+}
+
+/** What a key of a map is about stands at the key: its value may be long, or spread over lines. */
+function placeOf(root: MapNode, path: Path): number {
+  const node = nodeAt(root, path);
+  return node?.kind === 'scalar' ? node.start : keyOffsetOf(root, path);
+}
+
+function nodeAt(root: MapNode, path: Path): ConfigNode | undefined {
+  let node: ConfigNode | undefined = root;
+  for (const step of path) node = node && childOf(node, step);
+  return node;
+}
+
+function nearestNode(root: MapNode, path: Path): ConfigNode {
   let node: ConfigNode = root;
   for (const step of path) {
     const next = childOf(node, step);
-    if (!next) return node.start;
+    if (!next) break;
     node = next;
   }
-  return node.start;
+  return node;
 }
 
+function offsetOf(root: MapNode, path: Path): number {
+  return nearestNode(root, path).start;
+}
+
+/** Where the key at a path stands; of a list's item the item, and of what is missing what is around it. */
 function keyOffsetOf(root: MapNode, path: Path): number {
   const key = path.at(-1);
-  let node: ConfigNode | undefined = root;
-  for (const step of path.slice(0, -1)) node = node && childOf(node, step);
-  const entry = node?.kind === 'map' ? node.entries.get(String(key)) : undefined;
-  return entry?.keyStart ?? offsetOf(root, path);
+  if (key === undefined) return root.start;
+  const around = nodeAt(root, path.slice(0, -1));
+  if (!around) return keyOffsetOf(root, path.slice(0, -1));
+  const entry = around.kind === 'map' ? around.entries.get(String(key)) : undefined;
+  const item = childOf(around, key);
+  return entry?.keyStart ?? item?.start ?? keyOffsetOf(root, path.slice(0, -1));
 }
 
 function frozen<T>(value: T): T {

@@ -1,20 +1,22 @@
 import { z } from 'zod';
 import type { Secret } from '../kernel/secret.ts';
-import { accessControlShape } from './access-control.ts';
+import { accessControlShape, checkAccessControl } from './access-control.ts';
 import { choice, flag } from './fields.ts';
-import { limitsShape } from './limits.ts';
-import { listenShape } from './listen.ts';
+import { checkLimits, limitsShape } from './limits.ts';
+import { checkListen, isLoopback, listenShape } from './listen.ts';
 import { loadTestModeShape } from './load-test-mode.ts';
 import { logShape } from './log.ts';
-import { managedShape } from './managed.ts';
-import { modelsShape } from './models.ts';
-import { oidcShape } from './oidc.ts';
+import { type AllowListJudge, checkManaged, type JudgeAllowList, managedShape } from './managed.ts';
+import { checkModels, modelsShape } from './models.ts';
+import { checkOidc, oidcShape } from './oidc.ts';
 import { rateLimitsShape } from './rate-limits.ts';
-import { sessionShape } from './session.ts';
+import type { Valid } from './read-shape.ts';
+import type { Report } from './report.ts';
+import { checkSession, sessionShape } from './session.ts';
 import { shutdownShape } from './shutdown.ts';
-import { storeShape } from './store.ts';
+import { checkStore, storeShape } from './store.ts';
 import { timeoutsShape } from './timeouts.ts';
-import { upstreamsShape } from './upstreams.ts';
+import { checkUpstreams, upstreamsShape } from './upstreams.ts';
 
 /** Every key of gateway.yaml with its type, default and description. Relations between keys are checked by the sections. */
 export const gatewayConfigShape = z
@@ -54,3 +56,49 @@ type DeepReadonly<T> = T extends Secret
 
 /** A valid gateway.yaml: defaults filled in, variables expanded, secrets wrapped, frozen at every level. */
 export type GatewayConfig = DeepReadonly<z.output<typeof gatewayConfigShape>>;
+
+type ValidParts = Valid<z.output<typeof gatewayConfigShape>>;
+
+export interface RelationInputs {
+  /** Whether connections to loopback are allowed, or it is not known. */
+  readonly allowsLoopback: boolean;
+  readonly judgeAllowList?: JudgeAllowList | undefined;
+}
+
+/** The relations between keys, section by section, over whatever is valid. */
+export function checkRelations(
+  config: ValidParts,
+  { allowsLoopback, judgeAllowList }: RelationInputs,
+  report: Report,
+): void {
+  const { listen, oidc, upstreams } = config;
+  checkListen(listen, report);
+  checkOidc(oidc, report);
+  checkSession(config.session, report);
+  checkStore(config.store, report);
+  checkUpstreams(upstreams, allowsLoopback, report);
+  checkModels(config.models, namesOf(upstreams), config.auto_include_builtin_models, report);
+  const judge = judgeAllowList && judgeIn(config, judgeAllowList);
+  checkManaged(config.managed, oidc?.allowed_email_domains, judge, report);
+  checkLimits(config.limits, report);
+  const isForwardedTo = listen?.trusted_proxies?.length !== 0 || report.has(['listen', 'public_url']);
+  checkAccessControl(config.access_control, isLoopback(listen?.host ?? '') && !isForwardedTo, report);
+}
+
+/** Undefined where the catalog is not known as a whole. */
+function judgeIn(
+  { models, auto_include_builtin_models: includesBuiltin }: ValidParts,
+  judge: JudgeAllowList,
+): AllowListJudge | undefined {
+  const ids = models?.map((model) => model?.id);
+  const known = ids?.filter((id) => id !== undefined);
+  if (includesBuiltin === undefined || !known || known.length !== ids?.length) return undefined;
+  return (list) => judge(list, { ids: known, includesBuiltin });
+}
+
+/** Undefined when one of them is not known. */
+function namesOf(upstreams: Valid<z.output<typeof upstreamsShape>> | undefined): string[] | undefined {
+  const names = upstreams?.map((upstream) => upstream?.name);
+  const known = names?.filter((name) => name !== undefined);
+  return known && known.length === names?.length ? known : undefined;
+}

@@ -1,7 +1,12 @@
 import { z } from 'zod';
 import { whole } from './fields.ts';
+import type { Valid } from './read-shape.ts';
+import type { Report } from './report.ts';
 
 const GIB = 1024 ** 3;
+const MAX_HEADER_BYTES = 262_144;
+/** One session may hold this part of `max_buffered_bytes`. */
+const SHARE_OF_ONE_SESSION = 8;
 
 const perDeveloperShape = z
   .strictObject({
@@ -68,3 +73,23 @@ export const limitsShape = z
     per_developer: perDeveloperShape.optional(),
   })
   .meta({ title: 'Limits', description: 'Bounds on what a request may be.' });
+
+export function checkLimits(limits: Valid<z.output<typeof limitsShape>> | undefined, report: Report): void {
+  const {
+    max_request_bytes: body,
+    max_request_header_bytes: headers,
+    max_buffered_bytes: buffered,
+  } = limits ?? {};
+  if (headers !== undefined && headers > MAX_HEADER_BYTES)
+    report.warning(
+      ['limits', 'max_request_header_bytes'],
+      `has no effect: it can only lower the built-in ${MAX_HEADER_BYTES}`,
+      'remove it',
+    );
+  if (body !== undefined && buffered !== undefined && buffered < body * SHARE_OF_ONE_SESSION)
+    report.warning(
+      ['limits', 'max_buffered_bytes'],
+      `is too small for bodies of limits.max_request_bytes (${body}): one session may hold an eighth of it`,
+      `raise it to ${body * SHARE_OF_ONE_SESSION}, or lower max_request_bytes`,
+    );
+}

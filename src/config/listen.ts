@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { kindOfAddress, parseIpAddress } from '../kernel/ip-address.ts';
 import { cidr, listOf, origin, text, whole } from './fields.ts';
+import type { Valid } from './read-shape.ts';
+import type { Report } from './report.ts';
 
 const tlsShape = z
   .strictObject({
@@ -53,3 +56,29 @@ export const listenShape = z
     }),
   })
   .meta({ title: 'Listener', description: 'Where the gateway listens and how developers reach it.' });
+
+type Listen = Valid<z.output<typeof listenShape>> | undefined;
+
+export function checkListen(listen: Listen, report: Report): void {
+  if (!listen) return;
+  const { host, public_url: publicUrl } = listen;
+  if (!report.has(['listen', 'public_url']) && host !== undefined && !isLoopback(host))
+    report.error(
+      ['listen', 'public_url'],
+      'is required unless listen.host is a loopback address',
+      'add public_url: https://<where developers reach the gateway>',
+    );
+  if (publicUrl?.startsWith('http:') && !isLoopback(new URL(publicUrl).hostname))
+    report.warning(
+      ['listen', 'public_url'],
+      'is plain http: tokens travel unencrypted, and clients refuse it',
+      'use https, with listen.tls or a balancer that ends TLS',
+    );
+}
+
+/** Whether a host to bind or to call is this machine itself. */
+export function isLoopback(host: string): boolean {
+  const address = parseIpAddress(host);
+  if (address) return kindOfAddress(address) === 'loopback';
+  return /^(?:.+\.)?localhost\.?$/i.test(host);
+}

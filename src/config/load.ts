@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { CodedError } from '../kernel/coded-error.ts';
-import { type CheckInputs, checkConfig } from './check.ts';
+import { escapeControl } from '../kernel/log.ts';
+import { type CheckInputs, type ConfigSource, checkConfig } from './check.ts';
 import type { GatewayConfig } from './gateway-config.ts';
-import type { Problem } from './problems.ts';
+import { formatProblems, type Problem, problemLine } from './problems.ts';
 
 export interface LoadedConfig {
   readonly config: GatewayConfig;
@@ -19,23 +20,46 @@ export interface LoadedConfig {
  * whose detail holds every problem and whose last line names the first of them and what to do.
  */
 export async function loadConfig(path: string, inputs: CheckInputs): Promise<LoadedConfig> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown reason';
-    throw new CodedError('config_unreadable', { detail: `${path} cannot be read (${reason})`, cause });
-  });
-  const checked = checkConfig({ name: path, text: bytes.toString('utf8') }, inputs);
-  if (checked.kind !== 'valid') {
-    const problems = checked.kind === 'invalid' ? checked.problems : checked.warnings;
-    const lines = problems.map(
-      ({ path: key, line, column, message }) => `${path}:${line}:${column} ${key} ${message}`,
-    );
-    throw new CodedError('config_invalid', { detail: lines.join('\n') });
-  }
+  const bytes = await readConfigFile(path);
+  const source = { name: path, text: bytes.toString('utf8') };
+  const checked = checkConfig(source, inputs);
+  if (checked.kind === 'invalid') throw invalid(checked.problems, source);
+  if (checked.kind === 'incomplete')
+    throw new CodedError('config_invalid', { detail: `${path}: not all variables are set` });
+  const { config, warnings } = checked;
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return { config: checked.config, warnings: checked.warnings, path, sha256 };
+  return { config, warnings, path, sha256 };
 }
 
-/** Reads the file of a `${file:…}`. */
+/** The file's bytes. Throws CodedError `config_unreadable` with path and reason. */
+export async function readConfigFile(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    const detail = `${escapeControl(path)} cannot be read: ${reasons[code] ?? (code || 'unknown reason')}`;
+    throw new CodedError('config_unreadable', { detail, cause });
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'this user may not read it',
+  EPERM: 'this user may not read it',
+  EISDIR: 'it is a folder',
+};
+
+const MAX_SECRET_BYTES = 1024 * 1024;
+
+/** Reads the file of a `${file:…}`. Throws for what is no file, and for more than a secret could be. */
 export function readSecretFile(path: string): string {
+  const { size } = statSync(path);
+  if (size > MAX_SECRET_BYTES) throw new Error('it is larger than 1 MiB');
   return readFileSync(path, 'utf8');
+}
+
+function invalid(problems: readonly Problem[], source: ConfigSource): CodedError {
+  const first = problems.find(({ severity }) => severity === 'error');
+  const last = first ? problemLine(first, source) : source.name;
+  return new CodedError('config_invalid', { detail: `${formatProblems(problems, source)}\n\n${last}` });
 }

@@ -1,26 +1,9 @@
 import { z } from 'zod';
-import { choice, emailDomain, group, listOf } from './fields.ts';
-import { settingsShape } from './settings.ts';
-
-const matchShape = z
-  .strictObject({
-    groups: listOf(group(), 'groups')
-      .min(1, { error: 'must name at least one group' })
-      .optional()
-      .meta({
-        title: 'Groups',
-        description: 'Any of them; exact and case-sensitive.',
-        examples: [['contractors']],
-      }),
-    email_domain: emailDomain()
-      .optional()
-      .meta({
-        title: 'Email domain',
-        description: 'What follows the last @ of the email address, in any case.',
-        examples: ['example.com'],
-      }),
-  })
-  .meta({ title: 'Match', description: 'Whom the policy is for; {} is everybody.' });
+import { choice, listOf } from './fields.ts';
+import { checkAudiences, matchShape } from './policy-match.ts';
+import type { Valid } from './read-shape.ts';
+import type { Report } from './report.ts';
+import { checkSettings, settingsShape } from './settings.ts';
 
 const policyShape = z
   .strictObject({
@@ -46,9 +29,141 @@ export const managedShape = z
 
 export type Policy = z.output<typeof policyShape>;
 
+const DOCUMENTS = ['code', 'cli', 'settings'] as const;
+
 /** A policy's settings document, under whichever of its three names. */
-export function settingsOf(
-  policy: Pick<Policy, 'cli' | 'settings' | 'code'>,
-): z.output<typeof settingsShape> {
+export function settingsOf<P extends Pick<Policy, (typeof DOCUMENTS)[number]> | Valid<Policy>>(
+  policy: P,
+): NonNullable<P['cli']> {
   return policy.code ?? policy.cli ?? policy.settings ?? {};
+}
+
+/** What a policy says about models. */
+export interface AllowList {
+  readonly availableModels: readonly string[];
+  readonly availableModelsMatch: string | undefined;
+  readonly deniedModels: readonly string[] | undefined;
+}
+
+export interface AllowListVerdict {
+  /** Entries that name no model. */
+  readonly unknownEntries: readonly string[];
+  /** Whether one of the models is allowed that clients start with unless told otherwise. */
+  readonly allowsUsualModel: boolean;
+}
+
+/** Judges an allow-list by the catalog, which is the gateway's. */
+export type JudgeAllowList = (
+  list: AllowList,
+  catalog: { readonly ids: readonly string[]; readonly includesBuiltin: boolean },
+) => AllowListVerdict;
+
+export type AllowListJudge = (list: AllowList) => AllowListVerdict;
+
+type Managed = Valid<z.output<typeof managedShape>>;
+
+export function checkManaged(
+  managed: Managed | undefined,
+  allowedDomains: readonly (string | undefined)[] | undefined,
+  judge: AllowListJudge | undefined,
+  report: Report,
+): void {
+  const policies = managed?.policies ?? [];
+  checkAudiences(policies, allowedDomains, report);
+  checkDocumentNames(policies.length, report);
+  const isSteeredByAll = policies.some((policy) => policy && isForAll(policy) && isSteered(policy));
+  for (const [index, policy] of policies.entries()) {
+    for (const name of DOCUMENTS) {
+      const document = policy?.[name];
+      if (document)
+        checkSettings(
+          document,
+          ['managed', 'policies', index, name],
+          managed?.unknown_keys ?? 'error',
+          report,
+        );
+    }
+    if (policy) checkAllowList(policy, index, isSteeredByAll, judge, report);
+  }
+}
+
+/** `code` beside `cli` or `settings` stops boot, wherever they stand; so do two names in one policy. */
+function checkDocumentNames(count: number, report: Report): void {
+  const used = Array.from({ length: count }, (_, index) => ({
+    index,
+    names: DOCUMENTS.filter((name) => report.has(['managed', 'policies', index, name])),
+  }));
+  const older = used.find(({ names }) => names.some((name) => name !== 'code'));
+  for (const { index, names } of used) {
+    const path = ['managed', 'policies', index];
+    if (names.includes('code') && older) {
+      const other = names.find((name) => name !== 'code') ?? older.names.find((name) => name !== 'code');
+      report.error(
+        [...path, 'code'],
+        `is the newer name of ${other}, which managed.policies[${older.index}] uses: the two do not mix`,
+        'use one name in all policies',
+      );
+    } else if (names.length > 1)
+      report.error(
+        [...path, 'settings'],
+        'is the older name of cli, which stands beside it',
+        'merge the two',
+      );
+  }
+}
+
+type SeenPolicy = NonNullable<NonNullable<Managed['policies']>[number]>;
+
+function isForAll({ match }: SeenPolicy): boolean {
+  return match !== undefined && match.groups === undefined && match.email_domain === undefined;
+}
+
+/** Whether clients are told which model to start with. */
+function isSteered(policy: SeenPolicy): boolean {
+  const { model, enforceAvailableModels } = settingsOf(policy);
+  return model !== undefined || enforceAvailableModels === true;
+}
+
+function checkAllowList(
+  policy: SeenPolicy,
+  index: number,
+  isSteeredByAll: boolean,
+  judge: AllowListJudge | undefined,
+  report: Report,
+): void {
+  const name = DOCUMENTS.find((candidate) => policy[candidate] !== undefined);
+  const settings = settingsOf(policy);
+  const entries = settings.availableModels;
+  if (name === undefined || !entries || entries.includes(undefined)) return;
+  const known = entries.filter((entry) => entry !== undefined);
+  const path = ['managed', 'policies', index, name, 'availableModels'];
+  if (known.length === 0) {
+    report.warning(
+      path,
+      'is empty: whom this policy matches may use no model',
+      'list models, or remove the key for all',
+    );
+    return;
+  }
+  if (!judge) return;
+  const verdict = judge({
+    availableModels: known,
+    availableModelsMatch: settings.availableModelsMatch,
+    deniedModels: settings.deniedModels?.filter((entry) => entry !== undefined),
+  });
+  const unknown = new Set(verdict.unknownEntries);
+  for (const [at, entry] of known.entries()) {
+    if (unknown.has(entry))
+      report.warning(
+        [...path, at],
+        `names no model of the catalog, found ${JSON.stringify(entry)}`,
+        'see `sallyport models`, or add it under models:',
+      );
+  }
+  if (!isSteeredByAll && !isSteered(policy) && unknown.size < known.length && !verdict.allowsUsualModel)
+    report.warning(
+      path,
+      'leaves out every model that clients start with: their first request is refused',
+      'set model: to one of the list, or enforceAvailableModels: true',
+    );
 }

@@ -1,5 +1,8 @@
 import { z } from 'zod';
 import { anyText, listOf, text } from './fields.ts';
+import { nearest } from './nearest.ts';
+import type { Valid } from './read-shape.ts';
+import type { Report } from './report.ts';
 
 const modelShape = z
   .strictObject({
@@ -35,3 +38,41 @@ export const modelsShape = listOf(modelShape, 'models').meta({
   title: 'Models',
   description: 'Models beside the built-in ones, or other names for those.',
 });
+
+type Models = Valid<z.output<typeof modelsShape>> | undefined;
+
+/** `upstreamNames`: undefined where not all of them are known. */
+export function checkModels(
+  models: Models,
+  upstreamNames: readonly string[] | undefined,
+  includesBuiltin: boolean | undefined,
+  report: Report,
+): void {
+  const seen = new Map<string, number>();
+  for (const [index, model] of (models ?? []).entries()) {
+    const id = model?.id?.replace(/\[1m\]$/i, '').toLowerCase();
+    const earlier = id === undefined ? undefined : seen.get(id);
+    if (earlier !== undefined)
+      report.warning(
+        ['models', index, 'id'],
+        `is the id of models[${earlier}] as well; the later one counts`,
+        'remove one of the two',
+      );
+    if (id !== undefined) seen.set(id, index);
+    for (const name of Object.keys(model?.upstream_model ?? {})) {
+      if (!upstreamNames || upstreamNames.includes(name)) continue;
+      const near = nearest(name, upstreamNames);
+      report.error(
+        ['models', index, 'upstream_model', name],
+        `is the name of no upstream; there are ${upstreamNames.join(', ')}`,
+        near === undefined ? 'use the name: of an upstream' : `did you mean ${near}?`,
+      );
+    }
+  }
+  if (includesBuiltin === false && models?.length === 0)
+    report.warning(
+      ['auto_include_builtin_models'],
+      'is false, and models is empty: no model is served',
+      'list the models to serve under models:',
+    );
+}

@@ -1,5 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
+import { secret } from '../kernel/secret.ts';
 import {
   certificates,
   choice,
@@ -14,6 +16,22 @@ import {
   text,
   whole,
 } from './fields.ts';
+import type { Valid } from './read-shape.ts';
+import type { Report } from './report.ts';
+
+/** Parameters of the authorization request that are the gateway's own; PKCE's among them. */
+const OWN_PARAMETERS = [
+  'client_id',
+  'code_challenge',
+  'code_challenge_method',
+  'code_verifier',
+  'nonce',
+  'redirect_uri',
+  'response_mode',
+  'response_type',
+  'scope',
+  'state',
+];
 
 const googleGroupsShape = z
   .strictObject({
@@ -30,14 +48,39 @@ const googleGroupsShape = z
   })
   .meta({ title: 'Google groups', description: "Reads a person's groups from Google's directory." });
 
+/** PEM text of an unencrypted RSA key, PKCS#8 or PKCS#1. */
+const privateKey = () =>
+  text('PEM text of a private key')
+    .refine((value) => rsaKeyOf(value) !== undefined, {
+      error: 'must be PEM text of an unencrypted RSA key (PKCS#8 or PKCS#1)',
+      abort: true,
+    })
+    .refine((value) => (rsaKeyOf(value)?.asymmetricKeyDetails?.modulusLength ?? 0) >= 2048, {
+      error: 'must be an RSA key of at least 2048 bits',
+    })
+    .transform(secret)
+    .meta({ secret: true });
+
+const oneCertificate = () =>
+  text('PEM text of a certificate')
+    .refine((value) => value.split('-----BEGIN CERTIFICATE-----').length === 2, {
+      error: 'must be PEM text of exactly one certificate, without its chain',
+      abort: true,
+    })
+    .refine((value) => certificateOf(value) !== undefined, {
+      error: 'must be a certificate that can be read',
+    })
+    .transform(secret)
+    .meta({ secret: true });
+
 const clientAssertionShape = z
   .strictObject({
-    private_key_pem: secretText('PEM text of a private key').meta({
+    private_key_pem: privateKey().meta({
       title: 'Private key',
       description: 'PEM text of an unencrypted RSA key of at least 2048 bits, PKCS#8 or PKCS#1.',
       examples: ['${file:/run/secrets/client.key}'],
     }),
-    certificate_pem: secretText('PEM text of a certificate').meta({
+    certificate_pem: oneCertificate().meta({
       title: 'Certificate',
       description: 'PEM text of exactly one certificate, for the same key, without its chain.',
       examples: ['${file:/run/secrets/client.crt}'],
@@ -128,7 +171,8 @@ export const oidcShape = z
         z.string(),
         z
           .union([z.string(), z.number(), z.boolean()], { error: 'must be a string' })
-          .transform((value) => String(value)),
+          .transform((value) => String(value))
+          .meta({ secret: true }),
         { error: 'must be a map from parameter to value' },
       )
       .default({})
@@ -191,3 +235,106 @@ export const oidcShape = z
       }),
   })
   .meta({ title: 'Identity provider', description: "The organisation's OpenID Connect provider." });
+
+type Oidc = Valid<z.output<typeof oidcShape>>;
+
+export function checkOidc(oidc: Oidc | undefined, report: Report): void {
+  if (!oidc) return;
+  checkAuthentication(oidc, report);
+  checkScopes(oidc, report);
+  for (const name of Object.keys(oidc.extra_auth_params ?? {})) {
+    if (OWN_PARAMETERS.includes(name.toLowerCase()))
+      report.error(['oidc', 'extra_auth_params', name], 'is set by the gateway itself', 'remove it');
+  }
+  for (const key of ['allowed_email_domains', 'allowed_groups'] as const) {
+    if (oidc[key]?.length === 0)
+      report.warning(
+        ['oidc', key],
+        'is empty: nobody can sign in',
+        'name who may, or remove the key for everybody',
+      );
+  }
+  if (oidc.issuer?.startsWith('http:'))
+    report.warning(
+      ['oidc', 'issuer'],
+      'is plain http: tokens and the client secret travel unencrypted; that is for test set-ups',
+      'use https',
+    );
+}
+
+function checkAuthentication(oidc: Oidc, report: Report): void {
+  const method = oidc.token_endpoint_auth_method;
+  const hasSecret = report.has(['oidc', 'client_secret']);
+  const hasAssertion = report.has(['oidc', 'client_assertion']);
+  if (method === 'private_key_jwt') {
+    if (hasSecret)
+      report.error(
+        ['oidc', 'client_secret'],
+        'is not possible with token_endpoint_auth_method: private_key_jwt',
+        'remove it, or the method and client_assertion',
+      );
+    if (!hasAssertion)
+      report.error(
+        ['oidc', 'client_assertion'],
+        'is required with token_endpoint_auth_method: private_key_jwt',
+        'add client_assertion: with private_key_pem and certificate_pem',
+      );
+    checkPair(oidc, report);
+    return;
+  }
+  // A method that is not valid has been reported; what it needs is not known.
+  if (method === undefined && report.has(['oidc', 'token_endpoint_auth_method'])) return;
+  if (hasAssertion)
+    report.error(
+      ['oidc', 'client_assertion'],
+      'is used only with token_endpoint_auth_method: private_key_jwt',
+      'set that method, or remove client_assertion',
+    );
+  else if (!hasSecret)
+    report.error(
+      ['oidc', 'client_secret'],
+      'is required unless token_endpoint_auth_method is private_key_jwt',
+      'add client_secret: ${OIDC_CLIENT_SECRET}',
+    );
+}
+
+function checkPair(oidc: Oidc, report: Report): void {
+  const key = rsaKeyOf(oidc.client_assertion?.private_key_pem?.reveal());
+  const certificate = certificateOf(oidc.client_assertion?.certificate_pem?.reveal());
+  if (key && certificate && !certificate.checkPrivateKey(key))
+    report.error(
+      ['oidc', 'client_assertion', 'certificate_pem'],
+      'does not belong to private_key_pem',
+      'give the certificate that was made for that key',
+    );
+}
+
+function checkScopes({ scopes, extra_auth_params: parameters }: Oidc, report: Report): void {
+  // Where an entry is not valid it may be the one that is looked for.
+  if (!scopes || scopes.includes(undefined)) return;
+  if (!scopes.includes('openid'))
+    report.error(['oidc', 'scopes'], 'must hold openid', 'add openid to the list');
+  if (!scopes.includes('offline_access') && parameters?.['access_type'] !== 'offline')
+    report.warning(
+      ['oidc', 'scopes'],
+      'lacks offline_access: without a refresh token everybody signs in again when session.ttl_hours is over',
+      'add offline_access (Google: extra_auth_params: { access_type: offline })',
+    );
+}
+
+function rsaKeyOf(pem: string | undefined): KeyObject | undefined {
+  try {
+    const key = pem === undefined ? undefined : createPrivateKey(pem);
+    return key?.asymmetricKeyType === 'rsa' ? key : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function certificateOf(pem: string | undefined): X509Certificate | undefined {
+  try {
+    return pem === undefined ? undefined : new X509Certificate(pem);
+  } catch {
+    return undefined;
+  }
+}

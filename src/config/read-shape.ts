@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import type { Secret } from '../kernel/secret.ts';
 import { describeFound } from './found.ts';
-import { isSecretSchema, kindOfSchema } from './schema-kind.ts';
+import { nearest } from './nearest.ts';
+import { isSecretSchema, kindOfSchema, optionsOf } from './schema-kind.ts';
 import type { Path } from './source-problem.ts';
 import {
   type ConfigNode,
@@ -67,7 +68,8 @@ export function readShape<S extends z.ZodType>(
       return NOTHING;
     }
     const shape = kindOfSchema(at);
-    if (node.kind === 'scalar' && node.value === null) return wrong(path, ...noValue(shape.kind));
+    if (node.kind === 'scalar' && node.value === null && !at.safeParse(null).success)
+      return wrong(path, ...noValue(shape.kind));
     switch (shape.kind) {
       case 'map':
         return node.kind === 'map' ? visitMap(shape, node, path) : mismatch('a map of keys', node, path);
@@ -80,6 +82,7 @@ export function readShape<S extends z.ZodType>(
           ? visitList(at, shape.element, node, path, isOpen)
           : notList(at, node, path);
       case 'leaf':
+        for (const [step, child] of childrenOf(node)) noteOpen(child, [...path, step]);
         return visitLeaf(at, node, path);
     }
   };
@@ -176,7 +179,8 @@ export function readShape<S extends z.ZodType>(
   const notList = (at: z.ZodType, node: ConfigNode, path: Path): Read => {
     const parsed = at.safeParse({});
     const message = parsed.success ? 'must be a list' : (parsed.error.issues[0]?.message ?? 'must be a list');
-    return wrong(path, `${message}, found ${describeFound(node, true)}`, 'write a list: [first, second]');
+    const found = describeFound(node, isSecretSchema(at));
+    return wrong(path, `${message}, found ${found}`, 'write a list: [first, second]');
   };
 
   /** A file's content is never printed; what variables fill in is not where anything can stand. */
@@ -262,8 +266,18 @@ function hintFor(schema: z.ZodType, node: ConfigNode, path: Path): string | unde
   if (node.kind !== 'scalar' || path.length > 0) return undefined;
   const { value, expansion } = node;
   const isAccepted = (input: unknown) => schema.safeParse(input).success;
-  if (typeof value === 'string' && !expansion)
-    return readings(value).slice(1).some(isAccepted) ? 'write it without quotes' : undefined;
+  if (typeof value === 'string' && !expansion && readings(value).slice(1).some(isAccepted))
+    return 'write it without quotes';
+  if (
+    typeof value === 'string' &&
+    !isSecretSchema(schema) &&
+    !isAccepted(value) &&
+    isAccepted(`https://${value}`)
+  )
+    return `write https://${value}`;
+  const near =
+    typeof value === 'string' && !isSecretSchema(schema) ? nearest(value, optionsOf(schema)) : undefined;
+  if (near !== undefined) return `did you mean ${near}?`;
   if (typeof value === 'number' || typeof value === 'boolean')
     return isAccepted(String(value)) ? 'put it in quotes' : undefined;
   return undefined;

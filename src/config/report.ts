@@ -1,9 +1,10 @@
 import type { Path } from './source-problem.ts';
 
-/** Where a section's cross-checks put what they find. Messages continue "<path> …". */
+/** Where a section's cross-checks put what they find. Messages continue "<path> …" and hold no secret. */
 export interface Report {
   error(path: Path, message: string, hint?: string): void;
+  /** For what boots but bites. About values that the program added itself nothing is said. */
   warning(path: Path, message: string, hint?: string): void;
-  /** Whether the file itself gives this key; values filled in by the program are not the operator's. */
-  isWritten(path: Path): boolean;
+  /** Whether there is a value at all, valid or not. */
+  has(path: Path): boolean;
 }

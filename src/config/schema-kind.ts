@@ -27,6 +27,12 @@ export function isSecretSchema(schema: z.core.$ZodType): boolean {
   return inner instanceof z.ZodArray && isSecretSchema(inner.element);
 }
 
+/** The words that a choice allows; none for other schemas. */
+export function optionsOf(schema: z.core.$ZodType): readonly string[] {
+  const inner = unwrapped(schema);
+  return inner instanceof z.ZodEnum ? inner.options.map(String) : [];
+}
+
 function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
   const isWrapper =
     schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault;

@@ -1,8 +1,26 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
 import { z } from 'zod';
-import { listOf, positive, secretText } from './fields.ts';
+import { type Secret, secret } from '../kernel/secret.ts';
+import { listOf, positive } from './fields.ts';
+import type { Valid } from './read-shape.ts';
+import type { Report } from './report.ts';
 
-const signingSecret = secretText('a secret of at least 32 bytes');
+const MIN_BYTES = 32;
+/** Words of secrets that stand in documentation; a random one holds none of them. */
+const EXAMPLE =
+  /change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|(?:your|insert|example)[-_ ]?(?:\w+[-_ ])?(?:secret|key)|<[^>]*>/i;
+
+const signingSecret = z
+  .string({ error: 'must be a secret of at least 32 bytes' })
+  .refine((value) => Buffer.byteLength(value) >= MIN_BYTES, {
+    error: 'must be a secret of at least 32 bytes',
+    abort: true,
+  })
+  .refine((value) => !EXAMPLE.test(value), {
+    error: 'is an example secret that anybody can read in documentation',
+  })
+  .transform(secret)
+  .meta({ secret: true });
 
 export const sessionShape = z
   .strictObject({
@@ -31,3 +49,30 @@ export const sessionShape = z
     }),
   })
   .meta({ title: 'Sessions', description: 'What a sign-in yields.' });
+
+export function checkSession(
+  session: Valid<z.output<typeof sessionShape>> | undefined,
+  report: Report,
+): void {
+  const path = ['session', 'jwt_secret'] as const;
+  const entries = session?.jwt_secret ?? [];
+  const isList = report.has([...path, 0]);
+  const seen = new Map<string, number>();
+  for (const [index, entry] of entries.entries()) {
+    if (!entry) continue;
+    const at = isList ? [...path, index] : path;
+    const earlier = seen.get(entry.reveal());
+    if (earlier !== undefined)
+      report.error(at, `is the same as session.jwt_secret[${earlier}]`, 'remove one of the two');
+    else if (isGuessable(entry))
+      report.warning(at, 'does not look random: few different characters', NEW_SECRET);
+    seen.set(entry.reveal(), index);
+  }
+}
+
+const NEW_SECRET = 'make one with `sallyport rotate-secret --print`';
+
+/** 32 random hexadecimal digits hold eight different ones or more, but for once in millions. */
+function isGuessable(entry: Secret): boolean {
+  return new Set(entry.reveal()).size < 8;
+}

@@ -1,9 +1,45 @@
 import { z } from 'zod';
-import { choice, flag, listOf, text } from './fields.ts';
+import { anyText, choice, flag, listOf, text } from './fields.ts';
+import { nearest } from './nearest.ts';
+import type { Valid } from './read-shape.ts';
+import type { Report } from './report.ts';
+import data from './settings-keys.data.json' with { type: 'json' };
+import type { Path } from './source-problem.ts';
 
-/** What the gateway itself reads of a settings document; every other key is carried through. */
+/** One key of Claude Code's settings; `settings-keys.data.json` holds what is known of each. */
+const SettingsKeyShape = z.object({
+  type: z.enum(['string', 'boolean', 'number', 'integer', 'array', 'object']).optional(),
+  values: z.array(z.string()).optional(),
+  /** Read by a client only from the machine's own files. */
+  deviceOnly: z.boolean().optional(),
+});
+
+type SettingsKey = z.output<typeof SettingsKeyShape>;
+
+const settingsKeys = new Map(
+  Object.entries(z.object({ keys: z.record(z.string(), SettingsKeyShape) }).parse(data).keys),
+);
+
+const rules = () => listOf(z.string({ error: 'must be a rule like "Read(./.env)"' }), 'rules').optional();
+
+/** Every known key with its type. What is below a key is the client's business, but for what the gateway merges by. */
 export const settingsShape = z
   .looseObject({
+    ...Object.fromEntries([...settingsKeys].map(([key, known]) => [key, schemaOf(known).optional()])),
+    env: z
+      .record(z.string(), anyText().meta({ secret: true }), { error: 'must be a map from variable to value' })
+      .optional()
+      .meta({ title: 'Environment', description: 'Environment variables of the client.' }),
+    permissions: z
+      .looseObject(
+        { allow: rules(), ask: rules(), deny: rules() },
+        { error: 'must be a map with allow, ask and deny' },
+      )
+      .optional()
+      .meta({
+        title: 'Permissions',
+        description: 'What the client may do without asking, after asking, never.',
+      }),
     availableModels: listOf(text('a model'), 'models')
       .optional()
       .meta({
@@ -18,27 +54,77 @@ export const settingsShape = z
     }),
     deniedModels: listOf(text('a model'), 'models')
       .optional()
-      .meta({
-        title: 'Denied models',
-        description: 'Applied last, by the same matching.',
-        examples: [['opus']],
-      }),
+      .meta({ title: 'Denied models', description: 'Applied last, by the same matching.' }),
     model: text('a model')
       .optional()
-      .meta({
-        title: 'Model',
-        description: 'The model that clients start with.',
-        examples: ['sonnet'],
-        isLater: true,
-      }),
+      .meta({ title: 'Model', description: 'The model that clients start with.' }),
     enforceAvailableModels: flag().optional().meta({
       title: 'Enforce',
       description: "Makes the client's default follow availableModels.",
-      isLater: true,
     }),
   })
-  .meta({
-    title: 'Settings',
-    description:
-      'Claude Code settings for the developers this policy matches. This version enforces the model lists and does not serve settings to clients.',
-  });
+  .meta({ title: 'Settings', description: 'Claude Code settings for the developers this policy matches.' });
+
+export type Settings = z.output<typeof settingsShape>;
+
+/** Keys that no client reads from a gateway, and such that nobody knows. */
+export function checkSettings(
+  settings: Valid<Settings>,
+  path: Path,
+  unknownKeys: 'error' | 'warn',
+  report: Report,
+): void {
+  for (const key of Object.keys(settings)) {
+    const known = settingsKeys.get(key);
+    if (known?.deviceOnly)
+      report.warning(
+        [...path, key],
+        "is read by clients only from the machine's own managed settings, and is not served",
+        'remove it here and push it to the machines',
+      );
+    if (known) continue;
+    if (key === 'mcpServers')
+      report.error(
+        [...path, key],
+        'is not possible in managed settings',
+        'use managedMcpServers (http and sse servers)',
+      );
+    else
+      report[unknownKeys === 'warn' ? 'warning' : 'error'](
+        [...path, key],
+        UNKNOWN,
+        adviceFor(key, unknownKeys),
+      );
+  }
+}
+
+const UNKNOWN = 'is no settings key that this version knows';
+
+function adviceFor(key: string, unknownKeys: 'error' | 'warn'): string {
+  const near = nearest(key, [...settingsKeys.keys()]);
+  if (near !== undefined) return `did you mean ${near}?`;
+  return unknownKeys === 'warn'
+    ? 'it is carried through'
+    : 'remove it, or set managed.unknown_keys: warn to carry it through';
+}
+
+function schemaOf({ type, values }: SettingsKey): z.ZodType {
+  const [first, ...rest] = values ?? [];
+  if (first !== undefined) return choice(first, ...rest);
+  switch (type) {
+    case 'string':
+      return anyText();
+    case 'boolean':
+      return flag();
+    case 'number':
+      return z.number({ error: 'must be a number' });
+    case 'integer':
+      return z.int({ error: 'must be a whole number' });
+    case 'array':
+      return z.array(z.unknown(), { error: 'must be a list' });
+    case 'object':
+      return z.record(z.string(), z.unknown(), { error: 'must be a map' });
+    case undefined:
+      return z.unknown();
+  }
+}

@@ -8,3 +8,14 @@ export interface SourceProblem {
   readonly message: string;
   readonly hint?: string;
 }
+
+export interface ConfigSource {
+  /** What problems call it; usually the path as the operator gave it. */
+  readonly name: string;
+  readonly text: string;
+}
+
+/** The text without a byte order mark, which is no part of it. */
+export function textOf({ text }: ConfigSource): string {
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
+}

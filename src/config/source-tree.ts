@@ -15,15 +15,20 @@ import {
   type YAMLSeq,
 } from 'yaml';
 import type { Path, SourceProblem } from './source-problem.ts';
-import { yamlProblem } from './yaml-errors.ts';
+import { syntaxProblems } from './yaml-errors.ts';
 
 /** A value of the file and where it stands: offsets of its first character and behind its last. */
 export type ConfigNode = MapNode | ListNode | ScalarNode;
 
-export interface MapNode {
-  readonly kind: 'map';
+interface Place {
   readonly start: number;
   readonly end: number;
+  /** Set for what the program adds to the file. */
+  readonly isAdded?: boolean;
+}
+
+export interface MapNode extends Place {
+  readonly kind: 'map';
   readonly entries: ReadonlyMap<string, MapEntry>;
 }
 
@@ -33,17 +38,13 @@ export interface MapEntry {
   readonly node: ConfigNode;
 }
 
-export interface ListNode {
+export interface ListNode extends Place {
   readonly kind: 'list';
-  readonly start: number;
-  readonly end: number;
   readonly items: readonly ConfigNode[];
 }
 
-export interface ScalarNode {
+export interface ScalarNode extends Place {
   readonly kind: 'scalar';
-  readonly start: number;
-  readonly end: number;
   readonly value: ScalarValue;
   /** Set when the value is not what the file says word for word. */
   readonly expansion?: Expansion;
@@ -52,7 +53,7 @@ export interface ScalarNode {
 export type ScalarValue = string | number | boolean | null;
 
 export interface Expansion {
-  /** `file`: the whole value is a file's content; `variables`: some were filled in; `unknown`: one could not be. */
+  /** `file`: the whole value is a file's content; `variables`: some were filled in; `unknown`: there is none to judge. */
   readonly kind: 'file' | 'variables' | 'unknown';
   /** Variables or the file's path. */
   readonly names: readonly string[];
@@ -71,7 +72,7 @@ const MAX_TOKENS = 250_000;
 const MAX_DEPTH = 100;
 /** How many values aliases may stand for in all. */
 const MAX_ALIASED = 10_000;
-const MAX_SYNTAX_PROBLEMS = 10;
+const QUOTE_STAR = 'put the value in quotes if it begins with *';
 
 /**
  * Reads YAML 1.2 into a tree of maps, lists and scalars with positions. Never throws. Aliases are resolved within bounds;
@@ -92,10 +93,10 @@ export function readSourceTree(text: string): SourceTree {
   if (!Array.isArray(documents)) return emptyTree;
   const [document, second] = documents;
   if (!document) return emptyTree;
-  const broken = documents.flatMap(({ errors }) => errors).map(yamlProblem);
+  const broken = documents.flatMap((each) => syntaxProblems(each, text));
   if (second) broken.unshift(severalDocuments(second));
   if (isOldYaml(document)) broken.unshift(oldYaml);
-  if (broken.length > 0) return unreadable(broken.slice(0, MAX_SYNTAX_PROBLEMS));
+  if (broken.length > 0) return unreadable(broken);
   return treeOf(document);
 }
 
@@ -181,11 +182,14 @@ function createNodeReader(document: Document.Parsed) {
 
   const read = (node: Node | null, path: Path, isAliased = false): ConfigNode => {
     if (node === null) return { kind: 'scalar', start: 0, end: 0, value: null };
-    if (isAliased && !hasRoom(node, path)) return emptyAt(node);
-    refuseTag(node, path);
+    if (isAliased && !hasRoom(node, path)) return gapAt(node);
+    if (hasForeignTag(node)) {
+      report(node, path, 'has a tag (!…), and tags are not supported', 'remove the tag');
+      return gapAt(node);
+    }
     if (path.length > MAX_DEPTH) {
       report(node, path.slice(0, 5), tooDeep.message);
-      return emptyAt(node);
+      return gapAt(node);
     }
     if (isAlias(node)) return readAlias(node, path);
     if (isMap(node)) return readMap(node, path, isAliased);
@@ -208,12 +212,20 @@ function createNodeReader(document: Document.Parsed) {
 
   const readAlias = (node: Alias, path: Path): ConfigNode => {
     const target = anchors.get(node);
-    if (!target) return emptyAt(node);
+    if (!target) {
+      report(
+        node,
+        path,
+        'is an alias (*…) of nothing: no anchor (&…) of that name stands before it',
+        QUOTE_STAR,
+      );
+      return gapAt(node);
+    }
     if (open.has(target)) {
       report(node, path, 'is an alias of something that contains it');
-      return emptyAt(node);
+      return gapAt(node);
     }
-    if (hasOverflown) return emptyAt(node);
+    if (hasOverflown) return gapAt(node);
     open.add(target);
     const value = read(target, path, true);
     open.delete(target);
@@ -263,17 +275,15 @@ function createNodeReader(document: Document.Parsed) {
     if (typeof value === 'number' && Number.isFinite(value))
       return { kind: 'scalar', ...placeOf(node), value };
     report(node, path, 'is not a number that can be used', 'put it in quotes if it is meant as text');
-    return emptyAt(node);
-  };
-
-  const refuseTag = (node: Node, path: Path): void => {
-    const tag = isAlias(node) ? undefined : (node as { tag?: string }).tag;
-    if (tag === undefined || /^(?:!|tag:yaml\.org,2002:(?:str|int|float|bool|null|map|seq))$/.test(tag))
-      return;
-    report(node, path, 'has a tag (!…), and tags are not supported', 'remove the tag');
+    return gapAt(node);
   };
 
   return { read, problems };
+}
+
+function hasForeignTag(node: Node): boolean {
+  const tag = isAlias(node) ? undefined : (node as { tag?: string }).tag;
+  return tag !== undefined && !/^(?:!|tag:yaml\.org,2002:(?:str|int|float|bool|null|map|seq))$/.test(tag);
 }
 
 /** Which node each alias stands for: the last one before it with that anchor. */
@@ -312,7 +322,7 @@ function rangeOf(node: Node): readonly [number, number] {
   return range ? [range[0], range[1]] : [0, 0];
 }
 
-function placeOf(node: Node): { readonly start: number; readonly end: number } {
+function placeOf(node: Node): Place {
   const [start, end] = rangeOf(node);
   return { start, end };
 }
@@ -321,8 +331,13 @@ function startOf(node: Node): number {
   return rangeOf(node)[0];
 }
 
-function emptyAt(node: Node): ScalarNode {
-  return { kind: 'scalar', ...placeOf(node), value: null };
+/** In place of what has been reported, so that it is not judged as well. */
+function gapAt(node: Node): ScalarNode {
+  return gap(placeOf(node));
+}
+
+export function gap({ start, end }: Place): ScalarNode {
+  return { kind: 'scalar', start, end, value: null, expansion: { kind: 'unknown', names: [] } };
 }
 
 /** An empty value has no place of its own: it is at its key. */

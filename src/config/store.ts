@@ -1,10 +1,13 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
 import { z } from 'zod';
 import { flag, secretText, text, whole } from './fields.ts';
+import { postgresUrl } from './postgres-url.ts';
+import type { Valid } from './read-shape.ts';
+import type { Report } from './report.ts';
 
 export const storeShape = z
   .strictObject({
-    postgres_url: secretText('a URL like postgres://user:password@host:5432/database')
+    postgres_url: postgresUrl()
       .optional()
       .meta({
         title: 'PostgreSQL URL',
@@ -60,3 +63,27 @@ export const storeShape = z
       }),
   })
   .meta({ title: 'Store', description: 'Where sign-ins, sessions and revocations are kept.' });
+
+const THROWAWAY =
+  'for a throwaway PostgreSQL: docker run -d -p 127.0.0.1:5432:5432 -e POSTGRES_PASSWORD=throwaway postgres:18, then ' +
+  'postgres_url: postgres://postgres:throwaway@127.0.0.1:5432/postgres; or, without a server, embedded: /var/lib/sallyport';
+
+export function checkStore(store: Valid<z.output<typeof storeShape>> | undefined, report: Report): void {
+  // A store that is no map has been reported.
+  if (!store && report.has(['store'])) return;
+  const hasUrl = report.has(['store', 'postgres_url']);
+  const hasFolder = report.has(['store', 'embedded']);
+  if (!hasUrl && !hasFolder)
+    report.error(['store', 'postgres_url'], 'is required (or store.embedded): there is no store', THROWAWAY);
+  if (hasUrl && hasFolder)
+    report.error(
+      ['store', 'embedded'],
+      'stands beside store.postgres_url: exactly one is possible',
+      'remove one of the two',
+    );
+  if (hasUrl || !hasFolder) return;
+  for (const key of ['username', 'password', 'max_connections', 'connect_timeout_seconds'] as const) {
+    if (report.has(['store', key]))
+      report.warning(['store', key], 'has no effect with store.embedded', 'remove it');
+  }
+}

@@ -1,7 +1,10 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
 import { z } from 'zod';
 import { choice, flag, httpUrl, listOf, secretText, text, whole } from './fields.ts';
-import { headersShape } from './upstream-headers.ts';
+import { isLoopback } from './listen.ts';
+import type { Valid } from './read-shape.ts';
+import type { Report } from './report.ts';
+import { checkHeaderNames, headersShape } from './upstream-headers.ts';
 
 const anthropicAuthShape = z
   .strictObject({
@@ -98,3 +101,69 @@ export const upstreamsShape = listOf(upstreamShape, 'upstreams')
     title: 'Upstreams',
     description: 'Where requests go; the first that can serve a model gets it, the next ones when it fails.',
   });
+
+type Upstreams = Valid<z.output<typeof upstreamsShape>>;
+type Upstream = NonNullable<Upstreams[number]>;
+
+/** `allowsLoopback`: CLAUDE_GATEWAY_ALLOW_LOOPBACK is on, or not known. */
+export function checkUpstreams(
+  upstreams: Upstreams | undefined,
+  allowsLoopback: boolean,
+  report: Report,
+): void {
+  const names = new Map<string, number>();
+  for (const [index, upstream] of (upstreams ?? []).entries()) {
+    if (!upstream) continue;
+    checkName(upstream, index, names, report);
+    if (upstream.auth) checkAuth(index, report);
+    checkHeaderNames(Object.keys(upstream.headers ?? {}), ['upstreams', index, 'headers'], report);
+    checkAddress(upstream, index, allowsLoopback, report);
+  }
+}
+
+function checkName({ name }: Upstream, index: number, names: Map<string, number>, report: Report): void {
+  if (name === undefined) return;
+  const earlier = names.get(name);
+  names.set(name, earlier ?? index);
+  if (earlier === undefined) return;
+  report.error(
+    ['upstreams', index, 'name'],
+    `must be unique, and upstreams[${earlier}] is called ${JSON.stringify(name)} as well`,
+    'give each of them a name: of its own',
+  );
+}
+
+function checkAuth(index: number, report: Report): void {
+  const path = ['upstreams', index, 'auth'] as const;
+  const hasKey = report.has([...path, 'api_key']);
+  const hasToken = report.has([...path, 'oauth_token']);
+  if (hasKey && hasToken)
+    report.error(path, 'holds api_key and oauth_token: exactly one is possible', 'remove one of the two');
+  if (!hasKey && !hasToken)
+    report.error(path, 'needs api_key or oauth_token', 'add api_key: ${ANTHROPIC_API_KEY}');
+}
+
+function checkAddress(upstream: Upstream, index: number, allowsLoopback: boolean, report: Report): void {
+  const at = (key: string) => ['upstreams', index, key];
+  const { base_url: baseUrl } = upstream;
+  if (baseUrl === undefined && report.has(at('base_url'))) return;
+  const { hostname, protocol } = new URL(baseUrl ?? 'https://api.anthropic.com');
+  if (upstream.forward_user_identity === true && /(?:^|\.)anthropic\.com\.?$/i.test(hostname))
+    report.error(
+      at('forward_user_identity'),
+      'is not possible toward the Anthropic API: it would learn who your developers are',
+      'remove it, or set base_url to a gateway of your own',
+    );
+  if (isLoopback(hostname) && !allowsLoopback)
+    report.warning(
+      at('base_url'),
+      'is on this machine, and connections to loopback are refused',
+      'set CLAUDE_GATEWAY_ALLOW_LOOPBACK=1 in the environment of the gateway',
+    );
+  else if (protocol === 'http:' && !isLoopback(hostname))
+    report.warning(
+      at('base_url'),
+      'is plain http: the credential and all prompts travel unencrypted',
+      'use https',
+    );
+}

@@ -1,43 +1,79 @@
-import type { ErrorCode, YAMLError } from 'yaml';
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
+import { type Document, type ErrorCode, isScalar, Scalar, visit, type YAMLError } from 'yaml';
 import type { SourceProblem } from './source-problem.ts';
 
 type Words = readonly [message: string, hint?: string];
 
-const INDENT = 'indent with spaces, two for each level, and siblings alike';
+const INDENT = 'indent with spaces, two for each level, siblings alike; and close brackets and quotes before';
 const QUOTE = 'put the value in quotes';
 
 /** Our words for the parser's errors: its own quote the file, which may hold a secret. */
 const words: Partial<Readonly<Record<ErrorCode, Words>>> = {
-  BAD_ALIAS: ['has an alias (*…) without an anchor (&…) before it', `${QUOTE} if it begins with *`],
-  ALIAS_PROPS: ['has an alias (*…) with an anchor or a tag', 'an alias stands alone'],
-  BAD_INDENT: ['is not indented as it must be here', INDENT],
-  BAD_DQ_ESCAPE: [
-    'has an unknown escape in double quotes',
-    "use single quotes ('…') for texts with backslashes",
+  ALIAS_PROPS: ['an alias (*…) has an anchor or a tag', 'an alias stands alone'],
+  BAD_INDENT: ['this is not indented as it must be', INDENT],
+  BAD_DQ_ESCAPE: ['unknown escape in double quotes', "use single quotes ('…') for texts with backslashes"],
+  BAD_SCALAR_START: ['a value begins with a character that must be quoted', QUOTE],
+  BLOCK_AS_IMPLICIT_KEY: [
+    'a map stands where a single value must be',
+    `${QUOTE} if it holds a colon and a blank`,
   ],
-  BAD_SCALAR_START: ['begins with a character that must be quoted', QUOTE],
-  BLOCK_AS_IMPLICIT_KEY: ['has a map where a single value must be', `${QUOTE} if it holds ": "`],
-  BLOCK_IN_FLOW: ['has an indented block within brackets', 'close the bracket, or use brackets all the way'],
-  IMPOSSIBLE: ['cannot be read as YAML'],
-  KEY_OVER_1024_CHARS: [
-    'has a key of more than 1024 characters',
-    'look for a missing quote before this place',
+  BLOCK_IN_FLOW: [
+    'an indented block stands within brackets',
+    'close the bracket, or use brackets all the way',
   ],
-  MISSING_CHAR: [
-    'lacks a character: a colon, a comma, a quote or a closing bracket',
-    'look just before this place',
-  ],
-  MULTILINE_IMPLICIT_KEY: ['has a key over several lines', 'look for a missing colon or quote'],
-  TAB_AS_INDENT: ['is indented with a tab', INDENT],
-  TAG_RESOLVE_FAILED: ['has a tag (!…), and tags are not supported', 'remove the tag'],
+  KEY_OVER_1024_CHARS: ['a key of more than 1024 characters', 'look for a missing quote before this place'],
+  MISSING_CHAR: ['a colon, a comma or a closing bracket is missing', 'look just before this place'],
+  MULTILINE_IMPLICIT_KEY: ['a key over several lines', 'look for a missing colon or quote'],
+  TAB_AS_INDENT: ['a tab is used to indent', INDENT],
+  TAG_RESOLVE_FAILED: ['there is a tag (!…), and tags are not supported', 'remove the tag'],
   UNEXPECTED_TOKEN: [
-    'has something here that does not belong',
-    `close quotes and brackets before; ${QUOTE} if it is text`,
+    'something here does not belong',
+    `close brackets and quotes before; ${QUOTE} if it is text`,
   ],
-  RESOURCE_EXHAUSTION: ['is nested too deeply'],
+  RESOURCE_EXHAUSTION: ['it is nested too deeply'],
 };
 
-export function yamlProblem({ code, pos }: YAMLError): SourceProblem {
-  const [message, hint] = words[code] ?? ['cannot be read as YAML'];
-  return { offset: pos[0], path: [], message, ...(hint === undefined ? {} : { hint }) };
+const OPEN_QUOTE: Words = ['a quote is opened here and not closed', 'add the closing quote'];
+const BARE_REFERENCE: Words = ['${…} stands within brackets without quotes', 'put it in quotes: "${NAME}"'];
+
+const MOST = 10;
+
+/** What the parser could not read: the first error of each line, since one mistake makes more of them. */
+export function syntaxProblems(document: Document.Parsed, text: string): SourceProblem[] {
+  const problems: SourceProblem[] = [];
+  const lines = new Set<number>();
+  for (const error of document.errors) {
+    const problem = syntaxProblem(error, document, text);
+    const line = text.lastIndexOf('\n', problem.offset - 1);
+    if (lines.has(line)) continue;
+    lines.add(line);
+    problems.push(problem);
+    if (problems.length === MOST) break;
+  }
+  return problems;
+}
+
+function syntaxProblem(
+  { code, pos: [offset] }: YAMLError,
+  document: Document.Parsed,
+  text: string,
+): SourceProblem {
+  const quote = code === 'MISSING_CHAR' ? openQuoteAt(offset, document) : undefined;
+  const isReference = text[offset - 1] === '$' && text[offset] === '{';
+  const [what, hint] =
+    quote === undefined ? (isReference ? BARE_REFERENCE : (words[code] ?? [])) : OPEN_QUOTE;
+  const message = `cannot be read as YAML${what === undefined ? '' : `: ${what}`}`;
+  return { offset: quote ?? offset, path: [], message, ...(hint === undefined ? {} : { hint }) };
+}
+
+/** The beginning of a quoted text that runs to this place. */
+function openQuoteAt(offset: number, document: Document.Parsed): number | undefined {
+  let found: number | undefined;
+  visit(document, (_key, node) => {
+    if (!isScalar(node) || !node.range) return;
+    const isQuoted = node.type === Scalar.QUOTE_DOUBLE || node.type === Scalar.QUOTE_SINGLE;
+    const [start, end] = node.range;
+    if (isQuoted && start < offset && end >= offset) found = start;
+  });
+  return found;
 }
