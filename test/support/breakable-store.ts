@@ -6,7 +6,7 @@ export type StoreCondition = 'up' | 'down' | 'silent';
 
 export interface BreakableStore extends Store {
   condition: StoreCondition;
-  /** Resolves when that method, e.g. `revocations.listAfter`, has answered or refused a question asked from now on. */
+  /** Resolves when that method, e.g. `revocations.listAfter`, has answered or refused a question asked from now on, and whoever asked has gone on. */
   answered(method: string): Promise<void>;
   /** Does something just before the next question to that method is answered, whatever the condition then is. */
   before(method: string, work: () => unknown): void;
@@ -28,7 +28,7 @@ export function createBreakableStore(store: Store): BreakableStore {
       if (breakable.condition === 'down') throw new CodedError('store_unavailable', { detail: 'taken away' });
       return await work();
     } finally {
-      for (const listener of told) listener();
+      for (const listener of told) setImmediate(listener);
     }
   };
 
