@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { checkConfig } from '../config/check.ts';
 import type { GatewayConfig } from '../config/gateway-config.ts';
 import { readSecretFile } from '../config/load.ts';
-import type { Problem } from '../config/problems.ts';
+import { formatProblems } from '../config/problems.ts';
 import { finishableAtMs, writtenTtlHours } from '../config/rotate.ts';
 import { CodedError } from '../kernel/coded-error.ts';
 import { type FileRights, replaceFile, systemReason, writeNewFile } from './config-file-edit.ts';
@@ -42,15 +42,11 @@ export function checkedText(host: Host, target: Target, text: string, change?: C
       return { config: checked.config, ttlHours: checked.config.session.ttl_hours };
     case 'incomplete':
       return { config: undefined, ttlHours: writtenTtlHours(text) };
-    case 'invalid':
-      throw new CodedError('config_invalid', { detail: inLines(checked.problems, target.name) });
+    case 'invalid': {
+      const problems = formatProblems(checked.problems, source, { colour: host.colour });
+      throw new CodedError('config_invalid', { detail: `${problems}\n\nNothing was changed` });
+    }
   }
-}
-
-function inLines(problems: readonly Problem[], name: string): string {
-  return problems
-    .map(({ path, line, column, message }) => `${name}:${line}:${column} ${path} ${message}`)
-    .join('\n');
 }
 
 /** Brings a change about and says what comes next. Nothing is touched before the result has been found valid. */

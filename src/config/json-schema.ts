@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
 import { z } from 'zod';
 import { gatewayConfigShape } from './gateway-config.ts';
+import { shareSettings } from './json-schema-settings.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -9,25 +10,22 @@ const ANNOTATIONS = ['title', 'description', 'default', 'examples', 'writeOnly']
 
 /** JSON Schema (draft 2020-12) of gateway.yaml, for editors: what the loader accepts, before relations between keys are checked. */
 export function gatewayJsonSchema(): object {
-  const { $schema, ...schema } = z.toJSONSchema(gatewayConfigShape, {
+  const { $schema, ...converted } = z.toJSONSchema(gatewayConfigShape, {
     io: 'input',
     target: 'draft-2020-12',
     override: ({ zodSchema, jsonSchema }) => annotate(zodSchema, jsonSchema),
   });
-  return {
-    $schema,
-    ...withVariables(schema),
-    $defs: {
-      variable: {
-        title: 'Variable',
-        description: 'The value of an environment variable, or the text of a file.',
-        type: 'string',
-        pattern: '\\$\\{[^}]+\\}',
-        examples: ['${PORT}', '${file:/run/secrets/name}'],
-      },
-    },
-  };
+  const { schema, settings } = shareSettings(withVariables(converted));
+  return { $schema, ...schema, $defs: { settings, variable } };
 }
+
+const variable = {
+  title: 'Variable',
+  description: 'The value of an environment variable, or the text of a file.',
+  type: 'string',
+  pattern: '\\$\\{[^}]+\\}',
+  examples: ['${PORT}', '${file:/run/secrets/name}'],
+};
 
 /** Zod leaves examples and defaults of transformed values out, because they need not be input; here they are. */
 function annotate(zodSchema: z.core.$ZodType, jsonSchema: z.core.JSONSchema.BaseSchema): void {

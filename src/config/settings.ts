@@ -20,7 +20,10 @@ const settingsKeys = new Map(
   Object.entries(z.object({ keys: z.record(z.string(), SettingsKeyShape) }).parse(data).keys),
 );
 
-const rules = () => listOf(z.string({ error: 'must be a rule like "Read(./.env)"' }), 'rules').optional();
+const rules = (title: string, description: string) =>
+  listOf(z.string({ error: 'must be a rule like "Read(./.env)"' }), 'rules')
+    .optional()
+    .meta({ title, description, examples: [['Read(./.env)']] });
 
 /** Every known key with its type. What is below a key is the client's business, but for what the gateway merges by. */
 export const settingsShape = z
@@ -29,16 +32,25 @@ export const settingsShape = z
     env: z
       .record(z.string(), anyText().meta({ secret: true }), { error: 'must be a map from variable to value' })
       .optional()
-      .meta({ title: 'Environment', description: 'Environment variables of the client.' }),
+      .meta({
+        title: 'Environment',
+        description: 'Environment variables of the client.',
+        examples: [{ HTTPS_PROXY: 'http://proxy.corp.example.com:3128' }],
+      }),
     permissions: z
       .looseObject(
-        { allow: rules(), ask: rules(), deny: rules() },
+        {
+          allow: rules('Allow', 'Done without asking.'),
+          ask: rules('Ask', 'Done after asking.'),
+          deny: rules('Deny', 'Never done.'),
+        },
         { error: 'must be a map with allow, ask and deny' },
       )
       .optional()
       .meta({
         title: 'Permissions',
         description: 'What the client may do without asking, after asking, never.',
+        examples: [{ deny: ['Read(./.env)'] }],
       }),
     availableModels: listOf(text('a model'), 'models')
       .optional()
@@ -54,16 +66,24 @@ export const settingsShape = z
     }),
     deniedModels: listOf(text('a model'), 'models')
       .optional()
-      .meta({ title: 'Denied models', description: 'Applied last, by the same matching.' }),
+      .meta({
+        title: 'Denied models',
+        description: 'Applied last, by the same matching.',
+        examples: [['opus']],
+      }),
     model: text('a model')
       .optional()
-      .meta({ title: 'Model', description: 'The model that clients start with.' }),
+      .meta({ title: 'Model', description: 'The model that clients start with.', examples: ['sonnet'] }),
     enforceAvailableModels: flag().optional().meta({
       title: 'Enforce',
       description: "Makes the client's default follow availableModels.",
     }),
   })
-  .meta({ title: 'Settings', description: 'Claude Code settings for the developers this policy matches.' });
+  .meta({
+    title: 'Settings',
+    description:
+      'Claude Code settings for the developers this policy matches. This version enforces the model lists and does not serve settings to clients.',
+  });
 
 export type Settings = z.output<typeof settingsShape>;
 

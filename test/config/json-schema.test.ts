@@ -5,8 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { checkConfig } from '../../src/config/check.ts';
 import { gatewayJsonSchema } from '../../src/config/json-schema.ts';
+import { OTHER_SETTING } from '../../src/config/json-schema-settings.ts';
 
-const schema = gatewayJsonSchema();
+const schema: Schema = gatewayJsonSchema();
 const isValid = new Ajv2020({ strict: true, strictTypes: false, allErrors: true }).compile(schema);
 
 const minimal = {
@@ -20,6 +21,7 @@ const minimal = {
 const env = {
   OIDC_SECRET: 'the-secret-of-the-identity-provider',
   JWT_SECRET: 'n0TUx9tPRcZQbOcUJRHdkWhHkWbiX0bkgVQW5FJmJ1s',
+  OLD_SECRET: 'Zk3uVnq0bXvB2mJtYcR8wPfLhD5sAeGi',
   API_KEY: 'key',
   PORT: '8443',
   ON: 'true',
@@ -42,7 +44,7 @@ describe('the schema of gateway.yaml', () => {
     ['variables for a number', { listen: { ...minimal.listen, port: '${PORT}' } }],
     ['variables for a boolean', { oidc: { ...minimal.oidc, use_pkce: '${ON}' } }],
     ['a variable for one of several words', { unknown_models: '${WORD}' }],
-    ['a list of secrets', { session: { jwt_secret: ['${JWT_SECRET}', '${JWT_SECRET}'], ttl_hours: 0.5 } }],
+    ['a list of secrets', { session: { jwt_secret: ['${JWT_SECRET}', '${OLD_SECRET}'], ttl_hours: 0.5 } }],
     ['a claim as a list', { oidc: { ...minimal.oidc, email_claim: ['email', 'upn'] } }],
     [
       'parameters of any plain kind',
@@ -51,6 +53,10 @@ describe('the schema of gateway.yaml', () => {
     [
       'a policy with settings of the client',
       { managed: { policies: [{ match: {}, cli: { availableModels: ['opus'], env: { A: '1' } } }] } },
+    ],
+    [
+      'a setting that nobody knows when told to',
+      { managed: { unknown_keys: 'warn', policies: [{ match: {}, code: { tomorrow: 1 } }] } },
     ],
     ['limits', { limits: { max_request_bytes: 1024 }, rate_limits: { device_verify: { max: 3 } } }],
   ])('accepts, as the loader does, %s', (_what, change) => {
@@ -69,6 +75,8 @@ describe('the schema of gateway.yaml', () => {
     ['an empty list of upstreams', { upstreams: [] }],
     ['a map for a list', { upstreams: {} }],
     ['a section without a value', { session: null }],
+    ['a setting that nobody knows', { managed: { policies: [{ match: {}, cli: { tomorrow: 1 } }] } }],
+    ['a setting of another type', { managed: { policies: [{ match: {}, cli: { env: [] } }] } }],
     ['an empty list of secrets', { session: { jwt_secret: [] } }],
   ])('refuses, as the loader does, %s', (_what, change) => {
     const value = JSON.parse(JSON.stringify({ ...minimal, ...change }));
@@ -98,23 +106,23 @@ describe('the schema of gateway.yaml', () => {
   });
 
   it('explains every key, and shows a value of each', () => {
-    const silent = keysOf(schema, '').filter(
-      ({ member }) => !member.title || !member.description || !hasValue(member),
-    );
+    const keys = [...keysOf(schema, ''), ...keysOf(schema.$defs?.['settings'] ?? {}, 'settings.')];
+    const silent = keys.filter(({ member }) => !member.title || !member.description || !hasValue(member));
     expect(silent.map(({ path }) => path)).toEqual([]);
   });
 
   it('shows only examples and defaults that it accepts', () => {
-    const shown = keysOf(schema, '').flatMap(({ path, member }) =>
-      [...(member.examples ?? []), ...('default' in member ? [member.default] : [])].map((value) => ({
-        path,
-        member,
-        value,
-      })),
+    const shown = [...keysOf(schema, ''), ...keysOf(schema.$defs?.['settings'] ?? {}, 'settings.')].flatMap(
+      ({ path, member }) =>
+        [...(member.examples ?? []), ...('default' in member ? [member.default] : [])].map((value) => ({
+          path,
+          member,
+          value,
+        })),
     );
     const ajv = new Ajv2020({ strict: true, strictTypes: false });
     const refused = shown.filter(
-      ({ member, value }) => !ajv.validate({ ...member, $defs: (schema as Schema).$defs }, value),
+      ({ member, value }) => !ajv.validate({ ...member, $defs: schema.$defs }, value),
     );
     expect(refused.map(({ path, value }) => `${path}: ${JSON.stringify(value)}`)).toEqual([]);
     expect(shown.length).toBeGreaterThan(60);
@@ -145,13 +153,19 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema;
   readonly additionalProperties?: unknown;
-  readonly $defs?: unknown;
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, Schema>>;
 }
 
-/** A section is explained by its keys; its value is theirs. */
+/** A section is explained by its keys; its value is theirs. Settings of clients are known by name and type only. */
 function hasValue(member: Schema): boolean {
-  const isSection = member.properties !== undefined || member.items?.properties !== undefined;
-  return isSection || 'default' in member || (member.examples?.length ?? 0) > 0;
+  const isSection = (member.properties ?? member.items?.properties ?? member.$ref) !== undefined;
+  return (
+    isSection ||
+    member.description === OTHER_SETTING ||
+    'default' in member ||
+    (member.examples?.length ?? 0) > 0
+  );
 }
 
 function keysOf(at: Schema, prefix: string): { path: string; member: Schema }[] {

@@ -84,6 +84,7 @@ store: {embedded: "/var/lib/sallyport"}
     ['a folded text', 'session:\n  jwt_secret: "${SEC\\\n    RET}"\n  ttl_hours: 1\n'],
     ['quotes', "session:\n  'jwt_secret': '${SECRET}'\n"],
     ['Windows line ends', 'session:\r\n  jwt_secret: ${SECRET}\r\n  ttl_hours: 1\r\n'],
+    ['a byte order mark', '\ufeffsession:\n  jwt_secret: ${SECRET}\n'],
     ['no line end', 'session:\n  jwt_secret: ${SECRET}'],
     ['a list at the end', 'session:\n  jwt_secret:\n  - ${SECRET}'],
     ['a list under an anchor', 'session:\n  jwt_secret: &l\n    - ${SECRET}\n'],

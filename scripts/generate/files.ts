@@ -1,0 +1,23 @@
+import { gatewayJsonSchema } from '../../src/config/json-schema.ts';
+import { auditEventSchema } from '../../src/gateway/doors/audit-event-schema.ts';
+import { auditEventsPage } from './audit-events.ts';
+import { cliPage } from './cli.ts';
+import { configurationPage } from './configuration.ts';
+import { errorsPage } from './errors.ts';
+
+/** Every generated file of the repository: its path from the root, and what belongs in it. */
+export function generatedFiles(): ReadonlyMap<string, string> {
+  return new Map([
+    ['schemas/gateway.schema.json', json(gatewayJsonSchema())],
+    ['schemas/audit-event.schema.json', json(auditEventSchema())],
+    ['docs/configuration.md', configurationPage()],
+    ['docs/audit-events.md', auditEventsPage()],
+    ['docs/errors.md', errorsPage()],
+    ['docs/cli.md', cliPage()],
+  ]);
+}
+
+/** As `sallyport schema` prints it. */
+function json(schema: object): string {
+  return `${JSON.stringify(schema, null, 2)}\n`;
+}

@@ -1,0 +1,69 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { generatedFiles } from '../scripts/generate/files.ts';
+import { auditEvents } from '../src/gateway/audit/events.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const onDisk = (path: string) => readFileSync(`${root}${path}`, 'utf8');
+const files = generatedFiles();
+
+describe('a generated file', () => {
+  it.each([...files.keys()])('says what the code says: %s', (path) => {
+    expect(onDisk(path)).toBe(files.get(path));
+  });
+
+  it('is one of those that are generated', () => {
+    const marked = readdirSync(`${root}docs`, { encoding: 'utf8' })
+      .map((name) => `docs/${name}`)
+      .filter((path) => path.endsWith('.md') && onDisk(path).startsWith('<!-- Generated'));
+    const schemas = readdirSync(`${root}schemas`).map((name) => `schemas/${name}`);
+    expect([...marked, ...schemas].toSorted()).toEqual([...files.keys()].toSorted());
+  });
+});
+
+describe('docs/configuration.md', () => {
+  it('names every key of the schema, and no other', () => {
+    const page = onDisk('docs/configuration.md');
+    const schema: Schema = JSON.parse(onDisk('schemas/gateway.schema.json'));
+    const sections = [...page.matchAll(/^## ([a-z_]+)$/gm)].map(([, key]) => key);
+    const rows = [...page.matchAll(/^\| `([\w.[\]]+)` \|/gm)].map(([, key]) => key);
+    const others = /^Further settings .*: (.*)\.$/m.exec(page)?.[1]?.matchAll(/`(\w+)`/g) ?? [];
+    const unexplained = [...others].map(([, key]) => `managed.policies[].cli.${key}`);
+    const told = [...sections, ...rows, ...unexplained];
+    expect(told.toSorted()).toEqual(pathsIn(schema, schema, '').toSorted());
+  });
+});
+
+describe('docs/audit-events.md', () => {
+  it('names every event and field of the table, and no other', () => {
+    const page = onDisk('docs/audit-events.md');
+    const told = page
+      .split('\n## ')
+      .slice(1)
+      .map((section) => [
+        section.split('\n')[0],
+        [...section.matchAll(/^\| `(\w+)` \|/gm)].map(([, field]) => field),
+      ])
+      .filter(([name]) => name !== 'Not recorded by this version');
+    const recorded = Object.entries(auditEvents).filter(([, { isLater }]) => !isLater);
+    expect(told).toEqual(recorded.map(([name, { fields }]) => [name, Object.keys(fields)]));
+  });
+});
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly items?: Schema;
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, Schema>>;
+}
+
+/** A policy's settings document has three names; its keys are told of under the first. */
+function pathsIn(root: Schema, at: Schema, prefix: string): string[] {
+  return Object.entries(at.properties ?? {}).flatMap(([name, member]) => {
+    const path = `${prefix}${name}`;
+    const inner = member.items?.properties ? member.items : member;
+    const target = member.$ref && name === 'cli' ? (root.$defs?.['settings'] ?? {}) : inner;
+    return [path, ...pathsIn(root, target, `${path}${inner === member ? '' : '[]'}.`)];
+  });
+}
