@@ -217,6 +217,11 @@ export const failures: Readonly<Record<ErrorCode, Failure>> = {
     sentence: quotes("The gateway's store does not answer"),
     hint: again,
   },
+  audit_unavailable: {
+    exitCode: FAILED,
+    sentence: quotes('The gateway cannot record requests at the moment'),
+    hint: again,
+  },
   client_left: { exitCode: FAILED, sentence: says('The connection was closed') },
   internal: { exitCode: FAILED, sentence: quotes('Something unexpected went wrong in the gateway') },
 

@@ -91,6 +91,12 @@ export const requestErrors: Readonly<Record<RequestErrorCode, Description>> = {
     sentence: "the gateway's store cannot be reached; try again shortly",
     headers: retryAfter,
   },
+  audit_unavailable: {
+    status: 503,
+    type: 'api_error',
+    sentence: 'the gateway cannot record requests at the moment and is told not to serve without; try again shortly',
+    headers: retryAfter,
+  },
   upstreams_failed: {
     status: 502,
     type: 'api_error',

@@ -164,6 +164,7 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
         const { port } = await server.listen();
         log.info(`sallyport gateway listening on ${listenerUrl(config, port)}`);
         for (const fact of bootFacts(config, publicUrl, tls, environment)) log.info(fact);
+        await lines.flush();
       },
       reopenLogs: auditLines.reopen,
       async stop(hurry) {

@@ -24,6 +24,7 @@ export type RequestErrorCode =
   | 'not_supported'
   | 'overloaded'
   | 'store_unavailable'
+  | 'audit_unavailable'
   | 'upstreams_failed'
   | 'upstream_credentials'
   | 'upstream_refused'
