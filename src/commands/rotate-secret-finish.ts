@@ -2,8 +2,8 @@ import { finishableAtMs, type SecretEntry } from '../config/rotate.ts';
 import type { CountedSessions } from '../gateway/doors/count-sessions.ts';
 import { CodedError } from '../kernel/coded-error.ts';
 import type { Host } from './host.ts';
-import type { RotateOptions } from './rotate-secret.ts';
 import type { Known } from './rotate-secret-apply.ts';
+import type { RotateOptions } from './rotate-secret-options.ts';
 import { count, duration, instant } from './rotate-secret-report.ts';
 
 /**

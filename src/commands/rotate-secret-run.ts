@@ -9,9 +9,9 @@ import { maskedDiff } from '../config/rotate-diff.ts';
 import { CodedError } from '../kernel/coded-error.ts';
 import { assertWritable, locateFile, systemReason } from './config-file-edit.ts';
 import type { Host } from './host.ts';
-import type { RotateOptions } from './rotate-secret.ts';
 import { checkedText, handOver, type Known, type Target, writeChange } from './rotate-secret-apply.ts';
 import { decideFinish } from './rotate-secret-finish.ts';
+import { type RotateOptions, stepOf } from './rotate-secret-options.ts';
 import { type Change, planChange, type Step } from './rotate-secret-plan.ts';
 
 const SECRET_BYTES = 32;
@@ -46,20 +46,6 @@ export async function rotateSecret(host: Host, options: RotateOptions): Promise<
   } catch (error) {
     await handOver(host, target, planned(host, step, seen), reasonOrThrow(error));
   }
-}
-
-function stepOf({ print, finish, now, dryRun, force, yes }: RotateOptions): Step | 'print' {
-  const chosen = [print && '--print', finish && '--finish', now && '--now'].filter(Boolean);
-  if (chosen.length > 1) throw badUsage(`${chosen.join(' and ')} exclude each other`);
-  if ((force || yes) && !finish) throw badUsage(`${force ? '--force' : '--yes'} goes with --finish`);
-  if (print && dryRun) throw badUsage('--print and --dry-run exclude each other');
-  if (print) return 'print';
-  if (finish) return 'finish';
-  return now ? 'now' : 'add';
-}
-
-function badUsage(detail: string): CodedError {
-  return new CodedError('bad_usage', { detail });
 }
 
 async function locate(host: Host, name: string): Promise<Target> {

@@ -1,15 +1,6 @@
 import type { Command } from 'commander';
 import type { Host } from './host.ts';
-
-export interface RotateOptions {
-  readonly config: string;
-  readonly finish?: boolean;
-  readonly now?: boolean;
-  readonly print?: boolean;
-  readonly dryRun?: boolean;
-  readonly force?: boolean;
-  readonly yes?: boolean;
-}
+import type { RotateOptions } from './rotate-secret-options.ts';
 
 export function registerRotateSecret(program: Command, host: Host): void {
   program
