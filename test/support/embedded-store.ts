@@ -12,8 +12,9 @@ import { createMemoryLog } from './memory-log.ts';
 export interface EmbeddedStore {
   readonly store: Store;
   readonly folder: string;
-  /** Closes the store and removes its folder. */
   close(): Promise<void>;
+  /** Removes the folder of the closed store. */
+  remove(): void;
 }
 
 /** A real embedded store with empty tables. It is copied from one made before: making the first takes seconds. */
@@ -24,10 +25,8 @@ export async function openEmbeddedStore(): Promise<EmbeddedStore> {
   return {
     store,
     folder,
-    async close() {
-      await store.close();
-      rmSync(folder, { recursive: true, force: true });
-    },
+    close: () => store.close(),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
 

@@ -40,7 +40,6 @@ export interface Replica {
 
 export interface IdentityGateway {
   readonly url: string;
-  readonly folder: string;
   readonly idp: TestProvider;
   readonly store: BreakableStore;
   /** The gateway's time; the provider's and the store's goes on by itself. */
@@ -53,7 +52,8 @@ export interface IdentityGateway {
   /** Another process of the same gateway: same settings, same store, own memory, own clock. */
   replica(clock?: ManualClock): Promise<Replica>;
   session(sid: string): Promise<SessionRow | undefined>;
-  close(): Promise<void>;
+  /** `look` may open the closed store before its folder is removed. */
+  close(look?: (storeFolder: string) => Promise<void>): Promise<void>;
 }
 
 const SIGNING = {
@@ -70,8 +70,8 @@ export async function startIdentityGateway(
   options: IdentityGatewayOptions = {},
   idpOptions: TestProviderOptions = {},
 ): Promise<IdentityGateway> {
-  const { store: realStore, folder, close: closeStore } = await openEmbeddedStore();
-  const store = createBreakableStore(realStore);
+  const embedded = await openEmbeddedStore();
+  const store = createBreakableStore(embedded.store);
   const events: AuditedEvent[] = [];
   const log = createMemoryLog();
   const clock = createManualClock(Date.now());
@@ -134,7 +134,6 @@ export async function startIdentityGateway(
 
   return {
     url: main.url,
-    folder,
     idp,
     store,
     clock,
@@ -158,11 +157,13 @@ export async function startIdentityGateway(
         },
       };
     },
-    session: (sid) => realStore.sessions.find(sid),
-    async close() {
+    session: (sid) => embedded.store.sessions.find(sid),
+    async close(look) {
       identity.stop();
       await Promise.all([main.close(), idp.close()]);
-      await closeStore();
+      await embedded.close();
+      await look?.(embedded.folder);
+      embedded.remove();
     },
   };
 }
