@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 export interface RawConnection {
   readonly socket: Socket;
   send(bytes: string | Buffer): void;
-  /** Resolves with everything received so far once it matches. */
+  /** Resolves with everything received so far, one character a byte, once it matches. */
   received(pattern: RegExp): Promise<string>;
   /** Resolves with everything received when the connection has closed. */
   readonly closed: Promise<Closed>;
@@ -82,7 +82,7 @@ export function answersIn(text: string): RawAnswer[] {
       ]),
     );
     const length = status === 100 ? 0 : Number(headers['content-length'] ?? after.length);
-    answers.push({ status, headers, body: after.slice(0, length) });
+    answers.push({ status, headers, body: Buffer.from(after.slice(0, length), 'latin1').toString() });
     rest = after.slice(length);
   }
   return answers;

@@ -1,5 +1,5 @@
 import type { Transform } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib';
+import { createBrotliDecompress, createGunzip, createZstdDecompress, type Zlib } from 'node:zlib';
 import { CodedError } from '../../kernel/coded-error.ts';
 import type { Accepted } from '../exchange.ts';
 
@@ -10,7 +10,9 @@ export interface BodyLimits {
   readonly idleTimeoutMs?: number;
 }
 
-const inflaters: Readonly<Record<string, () => Transform>> = {
+type Inflater = Transform & Zlib;
+
+const inflaters: Readonly<Record<string, () => Inflater>> = {
   gzip: createGunzip,
   'x-gzip': createGunzip,
   br: createBrotliDecompress,
@@ -107,7 +109,7 @@ function collect(source: Arriving, maxBytes: number, tooLarge: () => Error): Pro
 
 function inflate(
   source: Arriving,
-  inflater: Transform,
+  inflater: Inflater,
   maxBytes: number,
   tooLarge: () => Error,
 ): Promise<Buffer> {
@@ -135,15 +137,19 @@ function inflate(
       if (size > maxBytes) return stop(tooLarge());
       chunks.push(chunk);
     });
-    inflater.once('end', () => resolve(joined(chunks, size)));
-    inflater.once('error', (cause) =>
-      stop(
-        new CodedError('bad_request', {
-          facts: { sentence: 'the request body cannot be decompressed' },
-          cause,
-        }),
-      ),
-    );
+    inflater.once('end', () => {
+      // Brotli and zstd stop reading where their data ends, whatever follows.
+      if (inflater.bytesWritten < sent) stop(undecodable());
+      else resolve(joined(chunks, size));
+    });
+    inflater.once('error', (cause) => stop(undecodable(cause)));
+  });
+}
+
+function undecodable(cause?: unknown): CodedError {
+  return new CodedError('bad_request', {
+    facts: { sentence: 'the request body cannot be decompressed' },
+    cause,
   });
 }
 
