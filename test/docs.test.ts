@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { checkConfig } from '../src/config/check.ts';
+import { createAllowListJudge } from '../src/gateway/doors/judge-allow-list.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const sources = readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' })
@@ -35,4 +37,20 @@ it.each(messages)('%s quotes a message that the program has: %s', (_page, messag
   const parts = message.split(/…|\.\.\.|\d{7}/).map((part) => part.replace(/^: /, '').trim());
   const missing = parts.filter((part) => part !== '' && !sources.includes(part));
   expect(missing).toEqual([]);
+});
+
+it('the first configuration in the README is valid, and nothing in it deserves a warning', () => {
+  const text = /```yaml\n([\s\S]*?)\n *```/.exec(readFileSync(`${root}README.md`, 'utf8'))?.[1] ?? '';
+  const env = {
+    OIDC_CLIENT_ID: 'sallyport',
+    OIDC_CLIENT_SECRET: 'idp',
+    SALLYPORT_JWT_SECRET: 'n0TUx9tPRcZQbOcUJRHdkWhHkWbiX0bkgVQW5FJmJ1s',
+    DATABASE_URL: 'postgres://sallyport@db.corp.example.com/sallyport?sslmode=verify-full',
+    ANTHROPIC_API_KEY: 'key',
+  };
+  const checked = checkConfig(
+    { name: 'README.md', text },
+    { env, readFile: () => '', judgeAllowList: createAllowListJudge() },
+  );
+  expect(checked).toMatchObject({ kind: 'valid', warnings: [] });
 });

@@ -65,7 +65,9 @@ export async function writeChange(host: Host, target: Target, change: Change): P
   }
   const value = assignment(change);
   if (value !== undefined) host.stdout.write(`${value}\n`);
-  const finishAtMs = ttlHours === undefined ? undefined : finishableAtMs(host.clock.now(), ttlHours);
+  // The date in the file is cut to the second.
+  const sinceMs = Math.floor(host.clock.now() / 1000) * 1000;
+  const finishAtMs = ttlHours === undefined ? undefined : finishableAtMs(sinceMs, ttlHours);
   say(host, reportLines(change, target.name, finishAtMs));
 }
 
