@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { auditEvents } from '../../src/gateway/audit/events.ts';
+import { auditEventSchema } from '../../src/gateway/doors/audit-event-schema.ts';
 import { paths } from '../../src/kernel/protocol.ts';
 import { type Deployment, SECRETS, startDeployment } from '../support/deployment.ts';
 import { ask, createDeviceFlow } from '../support/device-flow.ts';
@@ -87,6 +90,19 @@ describe('rotating the signing secret of a running gateway', () => {
     await restart();
     expect(await models(accessToken)).toBe(401);
     expect(await models((await flow.signIn()).access_token)).toBe(200);
+  });
+
+  it('leaves an audit trail that its schema describes', async () => {
+    const isValid = new Ajv2020({ strict: false, validateFormats: false }).compile(auditEventSchema());
+    const events = gateway.events();
+    expect(events.map(({ evt }) => evt)).toEqual(expect.arrayContaining(['config.load', 'session.mint']));
+    expect(events.filter((event) => !isValid(event))).toEqual([]);
+    const fieldsOf = (name: string) => Object.keys(auditEvents[name as keyof typeof auditEvents].fields);
+    const shared = ['ts', 'evt', 'request_id', 'seq', 'lost'];
+    const undescribed = events.flatMap(({ evt, ...fields }) =>
+      Object.keys(fields).filter((field) => ![...shared, ...fieldsOf(String(evt))].includes(field)),
+    );
+    expect(undescribed).toEqual([]);
   });
 
   it('has printed no secret', async () => {
