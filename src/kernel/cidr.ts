@@ -16,7 +16,7 @@ export function parseCidr(text: string): Cidr | undefined {
   const isMapped = address.version === 4 && text.slice(0, slash === -1 ? undefined : slash).includes(':');
   const bits = address.version === 4 ? 32 : 128;
   const prefixText = slash === -1 ? String(isMapped ? 128 : bits) : text.slice(slash + 1);
-  if (!/^\d{1,3}$/.test(prefixText)) return undefined;
+  if (!/^(?:0|[1-9]\d{0,2})$/.test(prefixText)) return undefined;
   const prefix = Number(prefixText) - (isMapped ? 96 : 0);
   if (prefix < 0 || prefix > bits) return undefined;
   const shift = BigInt(bits - prefix);

@@ -55,12 +55,20 @@ export function embeddedIpv4(address: IpAddress): readonly IpAddress[] {
   if (value >> 32n === 0n && value > 1n) found.push(low);
   if (value >> 112n === 0x2002n) found.push(ipv4((value >> 80n) & 0xffff_ffffn));
   if (value >> 32n === 0x0064_ff9b_0000_0000_0000_0000n) found.push(low);
-  if (value >> 80n === 0x0064_ff9b_0001n) found.push(low);
+  if (value >> 80n === 0x0064_ff9b_0001n) found.push(low, ...localNat64(value));
   if (value >> 96n === 0x2001_0000n)
     found.push(ipv4((value >> 64n) & 0xffff_ffffn), ipv4(~value & 0xffff_ffffn));
   if (((value >> 32n) & 0xfcff_ffffn) === 0x5efen) found.push(low);
   if (value >> 32n === 0xffff_0000n) found.push(low);
   return found;
+}
+
+/** RFC 6052 section 2.2 under a /48, /56 or /64 prefix. All zeros in front are a /96 prefix rather than an address. */
+function localNat64(value: bigint): readonly IpAddress[] {
+  const under48 = (((value >> 64n) & 0xffffn) << 16n) | ((value >> 40n) & 0xffffn);
+  const under56 = (((value >> 64n) & 0xffn) << 24n) | ((value >> 32n) & 0xff_ffffn);
+  const under64 = (value >> 24n) & 0xffff_ffffn;
+  return [under48, under56, under64].filter((candidate) => candidate >> 24n !== 0n).map(ipv4);
 }
 
 /** Looks like an IPv4 address in a notation that resolvers accept and this module does not: `0x7f.1`, `017700000001`, `2130706433`. */
@@ -84,8 +92,8 @@ function parseIpv4(text: string): IpAddress | undefined {
 function parseIpv6(text: string): bigint | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
-  const head = groupsOf(halves[0] ?? '');
-  const tail = halves.length === 2 ? groupsOf(halves[1] ?? '') : [];
+  const head = groupsOf(halves[0] ?? '', halves.length === 1);
+  const tail = halves.length === 2 ? groupsOf(halves[1] ?? '', true) : [];
   if (!head || !tail) return undefined;
   const missing = 8 - head.length - tail.length;
   if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
@@ -93,12 +101,12 @@ function parseIpv6(text: string): bigint | undefined {
   return groups.reduce((value, group) => (value << 16n) | BigInt(group), 0n);
 }
 
-/** 16-bit groups of one side of `::`; a dotted IPv4 address may stand for the last two. */
-function groupsOf(text: string): number[] | undefined {
+/** 16-bit groups of one side of `::`; a dotted IPv4 address may stand for the last two of all. */
+function groupsOf(text: string, isEnd: boolean): number[] | undefined {
   if (text === '') return [];
   const parts = text.split(':');
   const last = parts.at(-1) ?? '';
-  const dotted = last.includes('.') ? parseIpv4(last) : undefined;
+  const dotted = isEnd && last.includes('.') ? parseIpv4(last) : undefined;
   if (last.includes('.') && !dotted) return undefined;
   const plain = dotted ? parts.slice(0, -1) : parts;
   if (!plain.every((part) => /^[0-9a-f]{1,4}$/i.test(part))) return undefined;
