@@ -97,7 +97,7 @@ export function createCatalog(options: CatalogOptions, builtin: BuiltinModels): 
   };
 
   const unknown = (clientModel: string): NamedModel | undefined => {
-    if (!options.forwardsUnknown) return undefined;
+    if (!options.forwardsUnknown || clientModel === '') return undefined;
     const takers = new Set(
       options.upstreams
         .filter(

@@ -1,53 +1,68 @@
 /** What a policy says about models. `availableModels` absent: all of the catalog; empty: none. */
 export interface ModelRules {
   readonly availableModels: readonly string[] | undefined;
+  /** `exact`: entries of `availableModels` count as full ids only. */
   readonly availableModelsMatch: string | undefined;
   readonly deniedModels: readonly string[] | undefined;
 }
 
 /** A model by all its names, lower case. */
 export interface JudgedModel {
+  readonly id: string;
   readonly family: string | undefined;
   readonly spellings: readonly string[];
 }
 
-/** The lists replace the base's where the policy sets them; denials add up. */
+/** The id of the catalog's model that an entry spells in full: alias, dated id, a cloud's id, profile or ARN. */
+export type IdOf = (entry: string) => string | undefined;
+
+/** Each key by itself: the policy's value where it sets the key, otherwise the base's. */
 export function mergeModelRules(base: ModelRules, override: ModelRules): ModelRules {
-  const denied = [...(base.deniedModels ?? []), ...(override.deniedModels ?? [])];
   return {
     availableModels: override.availableModels ?? base.availableModels,
     availableModelsMatch: override.availableModelsMatch ?? base.availableModelsMatch,
-    deniedModels: denied.length > 0 ? [...new Set(denied)] : undefined,
+    deniedModels: override.deniedModels ?? base.deniedModels,
   };
 }
 
-/** Whether the rules allow a model. Denials are applied last, by the same matching. */
-export function isAllowed(model: JudgedModel, rules: ModelRules): boolean {
-  const isExact = rules.availableModelsMatch === 'exact';
-  const isNamed = (entries: readonly string[]) => entries.some((entry) => names(entry, model, isExact));
-  if (rules.availableModels && !isNamed(rules.availableModels)) return false;
-  return !(rules.deniedModels && isNamed(rules.deniedModels));
+/** Whether the rules allow a model. Denials are applied last, and never only by full ids: `opus` denies every Opus. */
+export function isAllowed(model: JudgedModel, rules: ModelRules, idOf: IdOf): boolean {
+  const { availableModels, availableModelsMatch, deniedModels } = rules;
+  const names = availableModelsMatch === 'exact' ? namesInFull : namesSomehow;
+  if (availableModels && !availableModels.some((entry) => names(entry, model, idOf))) return false;
+  return !deniedModels?.some((entry) => namesSomehow(entry, model, idOf));
 }
 
-/**
- * Whether an entry names a model: a family (`opus`), a version prefix with or without `claude-` (`opus-4-8`) that ends
- * where a name continues with `-` or `@` or ends, or a full id in any spelling. `[1m]` counts for nothing.
- */
-function names(entry: string, { family, spellings }: JudgedModel, isExact: boolean): boolean {
-  const wanted = entry
-    .trim()
-    .replace(/\[1m\]$/i, '')
-    .toLowerCase();
-  if (wanted === '') return false;
-  if (spellings.includes(wanted)) return true;
-  if (isExact) return false;
-  if (wanted === family || wanted === `claude-${family}`) return true;
-  return spellings.some((spelling) => extendsAt(spelling, wanted) || extendsAt(spelling, `claude-${wanted}`));
+/** A client's mark for the long context window counts for nothing. */
+export function withoutMark(model: string): string {
+  return model.replace(/\[1m\]$/i, '');
 }
 
-/** `claude-opus-4-8-20260101` extends `claude-opus-4-8`; `claude-opus-4-80` does not. */
+/** A full id in any spelling. */
+function namesInFull(entry: string, { id, spellings }: JudgedModel, idOf: IdOf): boolean {
+  const wanted = normal(entry);
+  return wanted !== '' && (spellings.includes(wanted) || idOf(wanted) === id);
+}
+
+/** A full id, a family (`opus`), or a version prefix with or without `claude-` (`opus-4-8`). */
+function namesSomehow(entry: string, model: JudgedModel, idOf: IdOf): boolean {
+  if (namesInFull(entry, model, idOf)) return true;
+  const wanted = normal(entry).replace(/^claude-/, '');
+  // `claude` alone is neither a family nor a version.
+  if (wanted === '' || wanted === 'claude') return false;
+  const { family, spellings } = model;
+  return (
+    wanted === family || spellings.some((spelling) => extendsAt(spelling.replace(/^claude-/, ''), wanted))
+  );
+}
+
+/** `opus-4-8-20260101` extends `opus-4-8`; `opus-4-80` does not. */
 function extendsAt(spelling: string, prefix: string): boolean {
   if (!spelling.startsWith(prefix)) return false;
   const next = spelling[prefix.length];
   return next === undefined || next === '-' || next === '@';
+}
+
+function normal(entry: string): string {
+  return withoutMark(entry.trim()).toLowerCase();
 }

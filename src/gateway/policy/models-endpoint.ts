@@ -1,5 +1,7 @@
 import { CodedError } from '../../kernel/coded-error.ts';
 import type { Accepted, Caller, CatalogModel, Reply } from '../exchange.ts';
+import { withoutMark } from './allow-list.ts';
+import type { ListedModel } from './authorise.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 1000;
@@ -7,7 +9,7 @@ const MAX_LIMIT = 1000;
 export type CallerHandler = (request: Accepted, reply: Reply, caller: Caller) => void;
 
 /** `GET /v1/models` and `GET /v1/models/{id}` in the Messages API's shapes, with what this developer may use. */
-export function createModelsEndpoint(allowedModels: (caller: Caller) => readonly CatalogModel[]): {
+export function createModelsEndpoint(allowedModels: (caller: Caller) => readonly ListedModel[]): {
   readonly list: CallerHandler;
   readonly one: CallerHandler;
 } {
@@ -24,10 +26,11 @@ export function createModelsEndpoint(allowedModels: (caller: Caller) => readonly
       });
     },
     one(request, reply, caller) {
-      const wanted = request.params['id'];
-      const model = allowedModels(caller).find(({ id }) => id === wanted);
+      const wanted = request.params['id'] ?? '';
+      const spelling = withoutMark(wanted).toLowerCase();
+      const model = allowedModels(caller).find(({ spellings }) => spellings.includes(spelling));
       if (!model)
-        throw new CodedError('not_found', { facts: { sentence: `model: ${wanted?.slice(0, 200)}` } });
+        throw new CodedError('not_found', { facts: { sentence: `model: ${wanted.slice(0, 200)}` } });
       reply.json(200, modelInfo(model));
     },
   };
