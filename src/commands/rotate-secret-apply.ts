@@ -80,10 +80,10 @@ export async function handOver(
   target: Target,
   change: Change,
   obstacle: string,
-  isSecretWritten = false,
+  isFileWritten = false,
 ): Promise<never> {
   checkedText(host, target, change.after, change);
-  const needsPlace = !isSecretWritten && !(await placed(change));
+  const needsPlace = !(await placed(change, isFileWritten));
   const comment = needsPlace
     ? `# ${assignment(change) ?? `${pathOf(change)}: ${change.added?.value}`}\n`
     : '';
@@ -93,8 +93,9 @@ export async function handOver(
 }
 
 /** Whether the new secret stands somewhere, or could be put there. A variable is not ours to set. */
-async function placed(change: Change): Promise<boolean> {
+async function placed(change: Change, isFileWritten: boolean): Promise<boolean> {
   if (change.added?.reference.kind === 'variable') return false;
+  if (isFileWritten) return true;
   return writeSecret(change).then(
     () => true,
     () => false,

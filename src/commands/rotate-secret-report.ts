@@ -1,7 +1,7 @@
 import type { Reference } from '../config/rotate.ts';
 import type { Change } from './rotate-secret-plan.ts';
 
-const NEWEST_FIRST = 'Restart every gateway: the file is read when they start.';
+const RESTART = 'Restart every gateway: the file is read when they start.';
 const NO_STRAGGLER =
   'Of several replicas, one that still runs with the old file refuses the sessions that the others have renewed: restart them together.';
 
@@ -20,7 +20,7 @@ export function byHandLines(change: Change, file: string, isSecretWritten: boole
   return [
     `Put the text on stdout in place of ${file}.`,
     ...(isSecretWritten ? whereTheSecretIs(change) : ['Its first line holds the new secret: take it out.']),
-    NEWEST_FIRST,
+    RESTART,
   ];
 }
 
@@ -46,14 +46,14 @@ function doneLines(change: Change, file: string): readonly string[] {
 function nextLines(change: Change, file: string, finishAtMs: number | undefined): readonly string[] {
   if (change.step === 'add') {
     return [
-      `${NEWEST_FIRST} ${NO_STRAGGLER}`,
+      `${RESTART} ${NO_STRAGGLER}`,
       `${finishAtMs === undefined ? 'After session.ttl_hours plus 10 minutes' : `From ${instant(finishAtMs)} on`}: sallyport rotate-secret --config ${file} --finish`,
     ];
   }
   const leftovers = change.removed.flatMap(nameOf);
   const holdsSecrets = change.removed.some(({ kind }) => kind === 'plain');
   return [
-    NEWEST_FIRST,
+    RESTART,
     ...(leftovers.length > 0 ? [`Nothing in the file names these any more: ${leftovers.join(', ')}.`] : []),
     ...(holdsSecrets ? [`Then delete ${file}.bak: it holds the old secrets.`] : []),
   ];

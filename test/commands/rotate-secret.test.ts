@@ -262,6 +262,21 @@ describe('a file that cannot be written', () => {
     expect(stderr).not.toContain(value);
   });
 
+  it.each(['${JWT_SECRET}', OLD])('loses no secret when only the last step fails: %s', async (entry) => {
+    await world.write(entry);
+    const before = await world.text();
+    // A file cannot take the place of a folder.
+    await mkdir(`${world.file}.bak`);
+    const { exitCode, stdout, stderr } = await world.rotate();
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(
+      entry === OLD ? /"[\w-]{43}" # signs since/ : /^# JWT_SECRET_20261007=[\w-]{43}\n/,
+    );
+    expect(stderr).toContain('cannot be written: it is a folder (EISDIR)');
+    expect(await world.text()).toBe(before);
+    expect(await world.names()).toEqual(['gateway.yaml', 'gateway.yaml.bak']);
+  });
+
   it('goes there without the secret when that has got its file', async () => {
     const path = join(world.folder, 'jwt');
     await writeFile(path, OLD);
