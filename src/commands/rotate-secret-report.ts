@@ -19,7 +19,11 @@ export function assignment({ added }: Change): string | undefined {
 export function byHandLines(change: Change, file: string, isSecretWritten: boolean): readonly string[] {
   return [
     `Put the text on stdout in place of ${file}.`,
-    ...(isSecretWritten ? whereTheSecretIs(change) : ['Its first line holds the new secret: take it out.']),
+    ...(isSecretWritten
+      ? whereTheSecretIs(change)
+      : [
+          'Its first line holds the new secret: put that where the gateway gets it from, and take the line out.',
+        ]),
     RESTART,
   ];
 }
