@@ -80,7 +80,7 @@ export function readShape<S extends z.ZodType>(
       case 'list':
         return node.kind === 'list'
           ? visitList(at, shape.element, node, path, isOpen)
-          : notList(at, node, path);
+          : notList(at, shape.element, node, path);
       case 'leaf':
         for (const [step, child] of childrenOf(node)) noteOpen(child, [...path, step]);
         return visitLeaf(at, node, path);
@@ -103,8 +103,8 @@ export function readShape<S extends z.ZodType>(
     const input: Record<string, unknown> = {};
     for (const [key, schemaOfKey] of Object.entries(shape.keys)) {
       const read = visit(schemaOfKey, node.entries.get(key)?.node, [...path, key], shape.isOpen);
-      if (read.value !== undefined) define(value, key, read.value);
-      if (read.input !== undefined) define(input, key, read.input);
+      if (read.value !== undefined) value[key] = read.value;
+      if (read.input !== undefined) input[key] = read.input;
     }
     for (const [key, { node: child }] of node.entries) {
       if (Object.hasOwn(shape.keys, key)) continue;
@@ -112,8 +112,8 @@ export function readShape<S extends z.ZodType>(
       else {
         noteOpen(child, [...path, key]);
         const plain = plainValue(child);
-        define(value, key, plain);
-        define(input, key, plain);
+        value[key] = plain;
+        input[key] = plain;
       }
     }
     return { value, input };
@@ -124,8 +124,8 @@ export function readShape<S extends z.ZodType>(
     const input: Record<string, unknown> = {};
     for (const [key, { node: child }] of node.entries) {
       const read = visit(schemaOfValue, child, [...path, key], true);
-      define(value, key, read.value);
-      define(input, key, read.input);
+      value[key] = read.value;
+      input[key] = read.input;
     }
     return { value, input };
   };
@@ -142,7 +142,7 @@ export function readShape<S extends z.ZodType>(
     const parsed = at.safeParse(input);
     const own = parsed.success ? [] : parsed.error.issues.filter((issue) => issue.path.length === 0);
     for (const { message } of own) report.wrong(path, message);
-    return { value: reads.map((read) => read.value), input };
+    return own.length > 0 ? NOTHING : { value: reads.map((read) => read.value), input };
   };
 
   const visitLeaf = (at: z.ZodType, node: ConfigNode, path: Path): Read => {
@@ -157,7 +157,7 @@ export function readShape<S extends z.ZodType>(
       if (parsed.success) return { value: parsed.data, input };
     }
     const isSecret = isSecretSchema(at);
-    for (const issue of leafIssues(at, plain, node)) {
+    for (const issue of leafIssues(at, plain)) {
       const found = nodeAt(node, issue.path);
       report.wrong(
         [...path, ...issue.path],
@@ -176,10 +176,12 @@ export function readShape<S extends z.ZodType>(
   const mismatch = (expected: string, node: ConfigNode, path: Path): Read =>
     wrong(path, `must be ${expected}, found ${describeFound(node, true)}`);
 
-  const notList = (at: z.ZodType, node: ConfigNode, path: Path): Read => {
+  const notList = (at: z.ZodType, element: z.ZodType, node: ConfigNode, path: Path): Read => {
     const parsed = at.safeParse({});
     const message = parsed.success ? 'must be a list' : (parsed.error.issues[0]?.message ?? 'must be a list');
-    const found = describeFound(node, isSecretSchema(at));
+    // In place of a list of maps anything may stand, also a credential.
+    const isHidden = kindOfSchema(element).kind !== 'leaf' || isSecretSchema(element);
+    const found = describeFound(node, isHidden);
     return wrong(path, `${message}, found ${found}`, 'write a list: [first, second]');
   };
 
@@ -200,11 +202,6 @@ export function readShape<S extends z.ZodType>(
   return { value: (value ?? {}) as Valid<z.output<S>>, input, hasGaps, maskedPaths };
 }
 
-/** A key may be called `__proto__`. */
-function define(target: Record<string, unknown>, key: string, value: unknown): void {
-  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
-}
-
 /** What a variable's text may mean: itself, a number, a boolean. */
 function readings(value: unknown): unknown[] {
   if (typeof value !== 'string') return [value];
@@ -219,11 +216,9 @@ interface LeafIssue {
   readonly message: string;
 }
 
-function leafIssues(schema: z.ZodType, plain: unknown, node: ConfigNode): LeafIssue[] {
+function leafIssues(schema: z.ZodType, plain: unknown): LeafIssue[] {
   const parsed = schema.safeParse(plain);
-  const issues = parsed.success
-    ? []
-    : parsed.error.issues.flatMap((issue) => relevant(issue, node.kind !== 'scalar'));
+  const issues = parsed.success ? [] : parsed.error.issues.flatMap(relevant);
   // A type that is wrong also fails what follows; the first word on a place is the one that helps.
   return issues.filter(
     (issue, index) => issues.findIndex(({ path }) => path.join('.') === issue.path.join('.')) === index,
@@ -231,18 +226,21 @@ function leafIssues(schema: z.ZodType, plain: unknown, node: ConfigNode): LeafIs
 }
 
 /** Of a union the branch that the value's form chooses. */
-function relevant(issue: z.core.$ZodIssue, isCollection: boolean): LeafIssue[] {
+function relevant(issue: z.core.$ZodIssue): LeafIssue[] {
   const path = issue.path.filter((step) => typeof step !== 'symbol');
   if (issue.code === 'invalid_union') {
-    const branch = issue.errors.find(
-      (errors) => !errors.some(({ code, path: at }) => code === 'invalid_type' && at.length === 0),
-    );
+    const branch = issue.errors.find((errors) => !errors.some(isAboutForm));
     if (branch && branch.length > 0)
       return branch.flatMap((inner) =>
-        relevant(inner, isCollection).map((found) => ({ ...found, path: [...path, ...found.path] })),
+        relevant(inner).map((found) => ({ ...found, path: [...path, ...found.path] })),
       );
   }
   return [{ path, message: issue.message }];
+}
+
+/** The branch is about another form of value altogether. */
+function isAboutForm({ code, path }: z.core.$ZodIssue): boolean {
+  return path.length === 0 && (code === 'invalid_type' || code === 'invalid_value');
 }
 
 function nodeAt(node: ConfigNode, path: Path): ConfigNode {

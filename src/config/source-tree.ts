@@ -242,6 +242,10 @@ function createNodeReader(document: Document.Parsed) {
         continue;
       }
       const [keyStart, keyEnd] = rangeOf(keyNode);
+      if (name === '__proto__') {
+        report(keyNode, path, 'has the key __proto__, which is not possible', 'remove it');
+        continue;
+      }
       if (entries.has(name)) {
         problems.push({
           offset: keyStart,
@@ -350,17 +354,7 @@ function withPlace(node: ConfigNode, keyStart: number): ConfigNode {
 export function plainValue(node: ConfigNode): unknown {
   if (node.kind === 'scalar') return node.value;
   if (node.kind === 'list') return node.items.map(plainValue);
-  const plain: Record<string, unknown> = {};
-  for (const [key, { node: child }] of node.entries) {
-    // A key may be called `__proto__`.
-    Object.defineProperty(plain, key, {
-      value: plainValue(child),
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
-  }
-  return plain;
+  return Object.fromEntries([...node.entries].map(([key, { node: child }]) => [key, plainValue(child)]));
 }
 
 /** Whether a variable that is not set leaves a gap somewhere within. */
