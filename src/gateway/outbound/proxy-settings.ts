@@ -6,22 +6,27 @@ export interface ProxyVariables {
   readonly noProxy: string | undefined;
 }
 
-/** The proxy that applies to a target, or undefined for a direct connection. `NO_PROXY`: `*`, exact hosts, `.domain`, with an optional port. */
-export function proxyFor(
-  target: { readonly protocol: string; readonly hostname: string; readonly port: string },
-  variables: ProxyVariables,
-): URL | undefined {
-  const chosen = target.protocol === 'https:' ? variables.httpsProxy : variables.httpProxy;
-  if (!chosen || isExempt(target, variables.noProxy ?? '')) return undefined;
-  return new URL(/^[a-z]+:\/\//i.test(chosen) ? chosen : `http://${chosen}`);
+interface ProxiedTarget {
+  readonly protocol: string;
+  readonly host: string;
+  readonly port: string;
 }
 
-function isExempt(
-  target: { readonly hostname: string; readonly port: string; readonly protocol: string },
-  noProxy: string,
-): boolean {
-  const host = canonicalHost(target.hostname);
-  const port = target.port || (target.protocol === 'https:' ? '443' : '80');
+/**
+ * The proxy that applies to a target, or undefined for a direct connection. `NO_PROXY`: `*`, exact hosts, `.domain`, with
+ * an optional port. Throws an error without the value, which may hold a password, when the variable is no proxy's URL.
+ */
+export function proxyFor(target: ProxiedTarget, variables: ProxyVariables): URL | undefined {
+  const isSecure = target.protocol === 'https:';
+  const chosen = isSecure ? variables.httpsProxy : variables.httpProxy;
+  if (!chosen || isExempt(target, variables.noProxy ?? '')) return undefined;
+  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(chosen) ? chosen : `http://${chosen}`);
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
+  throw new Error(`${isSecure ? 'HTTPS_PROXY' : 'HTTP_PROXY'} is not the http:// or https:// URL of a proxy`);
+}
+
+function isExempt({ host: asked, port }: ProxiedTarget, noProxy: string): boolean {
+  const host = canonicalHost(asked);
   return noProxy.split(/[,\s]+/).some((entry) => {
     if (entry === '') return false;
     if (entry === '*') return true;
