@@ -8,9 +8,8 @@ import { freePort, type PracticePlan, planPractice, startPractice } from '../gat
 import { openPracticeFolder } from '../gateway/doors/practice-folder.ts';
 import { CodedError } from '../kernel/coded-error.ts';
 import { kindOfAddress, parseIpAddress } from '../kernel/ip-address.ts';
-import type { GatewayCommandOptions } from './gateway.ts';
-import type { Prepared } from './gateway-run.ts';
 import type { Host } from './host.ts';
+import type { GatewayCommandOptions, PreparedGateway } from './prepared-gateway.ts';
 
 const FIRST_PORT = 8080;
 const HOST = '127.0.0.1';
@@ -20,7 +19,7 @@ const NO_FILE = { name: 'gateway --dev', text: '{}\n' };
  * Everything `gateway --dev` needs that is not in the file, if there is one: a port of this machine's loopback, an embedded
  * store, the practice identity provider and the practice model.
  */
-export async function preparePractice(host: Host, options: GatewayCommandOptions): Promise<Prepared> {
+export async function preparePractice(host: Host, options: GatewayCommandOptions): Promise<PreparedGateway> {
   const path = options.config === undefined ? undefined : resolve(host.cwd, options.config);
   // One that cannot be read is refused when it is loaded.
   const text = path === undefined ? NO_FILE.text : await readFile(path, 'utf8').catch(() => '');
@@ -67,7 +66,8 @@ function loadFilled(inputs: CheckInputs): LoadedConfig {
 }
 
 function practiceProvider({ issuer, clientId, clientSecret }: PracticePlan) {
-  return { issuer, client_id: clientId, client_secret: clientSecret };
+  const scopes = ['openid', 'profile', 'email', 'groups', 'offline_access'];
+  return { issuer, client_id: clientId, client_secret: clientSecret, scopes };
 }
 
 function practiceUpstream({ env }: Host, { modelUrl }: PracticePlan) {

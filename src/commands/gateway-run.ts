@@ -1,20 +1,11 @@
 import { resolve } from 'node:path';
 import { readEnvironment } from '../config/environment.ts';
-import { type LoadedConfig, loadConfig, readSecretFile } from '../config/load.ts';
+import { loadConfig, readSecretFile } from '../config/load.ts';
 import { type Gateway, openGateway } from '../gateway/start.ts';
 import { CodedError } from '../kernel/coded-error.ts';
-import type { GatewayCommandOptions } from './gateway.ts';
 import { preparePractice } from './gateway-practice.ts';
 import type { Host } from './host.ts';
-
-export interface Prepared {
-  readonly loaded: LoadedConfig;
-  readonly allowedOrigins: readonly string[];
-  readonly isPractice: boolean;
-  /** What to do next, once it listens. */
-  readonly nextSteps: string;
-  close(): Promise<void>;
-}
+import type { GatewayCommandOptions, PreparedGateway } from './prepared-gateway.ts';
 
 /** Runs until SIGTERM or SIGINT; a second one ends without waiting. Throws the CodedError of what kept it from starting. */
 export async function runGateway(host: Host, options: GatewayCommandOptions, version: string): Promise<void> {
@@ -30,7 +21,7 @@ export async function runGateway(host: Host, options: GatewayCommandOptions, ver
   }
 }
 
-function prepare(host: Host, options: GatewayCommandOptions): Promise<Prepared> {
+function prepare(host: Host, options: GatewayCommandOptions): Promise<PreparedGateway> {
   if (options.dev) return preparePractice(host, options);
   if (options.data !== undefined)
     throw new CodedError('bad_usage', { detail: '--data goes with --dev; name store.embedded in the file' });
@@ -41,7 +32,7 @@ function prepare(host: Host, options: GatewayCommandOptions): Promise<Prepared> 
   return prepareFile(host, options.config);
 }
 
-async function prepareFile(host: Host, file: string): Promise<Prepared> {
+async function prepareFile(host: Host, file: string): Promise<PreparedGateway> {
   const loaded = await loadConfig(resolve(host.cwd, file), {
     env: host.env,
     readFile: readSecretFile,

@@ -1,12 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Host } from './host.ts';
-
-export interface GatewayCommandOptions {
-  readonly config?: string;
-  readonly check?: boolean;
-  readonly dev?: boolean;
-  readonly data?: string;
-}
+import type { GatewayCommandOptions } from './prepared-gateway.ts';
 
 export function registerGateway(program: Command, host: Host, version: string): void {
   program

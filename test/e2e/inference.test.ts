@@ -73,7 +73,8 @@ async function rest(
   const chunks: Buffer[] = [];
   answer.on('data', (chunk: Buffer) => chunks.push(chunk));
   answer.on('error', () => undefined);
-  await once(answer, 'close');
+  // `once` from node:events would reject with the error that a broken answer is.
+  await new Promise<void>((resolve) => answer.once('close', resolve));
   return { text: Buffer.concat(chunks).toString(), isComplete: answer.complete };
 }
 

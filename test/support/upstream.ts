@@ -50,6 +50,8 @@ export async function startUpstream(answer: Answerer = message()): Promise<Stand
   server.on('connection', (socket) => {
     connections += 1;
     sockets.add(socket);
+    // Each request on the connection waits for its end.
+    socket.setMaxListeners(0);
     socket.on('error', () => undefined);
     socket.once('close', () => sockets.delete(socket));
   });
