@@ -72,6 +72,8 @@ export function withCircuit(
     reset: database.reset,
     close() {
       closing.abort();
+      // Nothing that still runs will be answered.
+      if (isOpen) database.reset();
       return database.close();
     },
   };

@@ -15,7 +15,7 @@ export interface Database extends Querier {
    * A transaction that takes longer than `timeoutMs` is given up; the time a statement has, unless said.
    */
   transaction<T>(work: (tx: Querier) => Promise<T>, timeoutMs?: number): Promise<T>;
-  /** Drops every connection and starts with new ones: for a server that no longer answers. */
+  /** Fails what runs, drops every connection and starts with new ones: for a server that no longer answers. */
   reset(): void;
   close(): Promise<void>;
 }

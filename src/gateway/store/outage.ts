@@ -18,7 +18,14 @@ export function isOutage(error: unknown): boolean {
   if (error instanceof CodedError) return error.code === 'store_unavailable';
   const state = sqlStateOf(error);
   if (state !== undefined) return OUTAGE_STATES.test(state);
-  return error instanceof Error && !(error instanceof TypeError) && 'code' in error;
+  return isConnectionLost(error);
+}
+
+/** Whether the driver has lost the connection, as against an answer of the server or a mistake of ours. */
+export function isConnectionLost(error: unknown): boolean {
+  if (error instanceof CodedError || error instanceof TypeError || sqlStateOf(error) !== undefined)
+    return false;
+  return error instanceof Error && 'code' in error;
 }
 
 /** A deadlock or a serialization failure: nothing was done, and the same again may do. */

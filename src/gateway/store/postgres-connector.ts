@@ -42,7 +42,8 @@ export function createPostgresConnector(
       const socket = Object.assign(connect(place), place);
       for (const other of sockets) if (other.destroyed) sockets.delete(other);
       sockets.add(socket);
-      if (isCut) socket.destroy();
+      // As an error, or the driver would try again; and not before it listens.
+      if (isCut) setImmediate(() => socket.destroy(ended()));
       return socket;
     },
     cutAll() {
@@ -50,4 +51,8 @@ export function createPostgresConnector(
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+function ended(): Error {
+  return Object.assign(new Error('the pool has ended'), { code: 'POOL_ENDED' });
 }

@@ -2,7 +2,7 @@ import postgres from 'postgres';
 import { CodedError } from '../../kernel/coded-error.ts';
 import type { Database, Parameter, Querier } from './database.ts';
 import { inTime } from './in-time.ts';
-import { isWorthRepeating } from './outage.ts';
+import { isConnectionLost, isWorthRepeating } from './outage.ts';
 import { createPostgresConnector } from './postgres-connector.ts';
 import type { PostgresTarget } from './postgres-url.ts';
 
@@ -51,8 +51,8 @@ interface Wiring {
 
 interface Pool {
   readonly sql: postgres.Sql;
-  /** Lets what runs finish within the time it has, and ends. */
-  end(): Promise<void>;
+  /** Lets what runs finish for so long, and cuts the rest. */
+  end(seconds: number): Promise<void>;
 }
 
 const MAX_REPEATS = 3;
@@ -76,8 +76,8 @@ function createPool(options: SqlOptions, { connection, socket, cut }: Wiring): P
   const sql = postgres(wiring);
   return {
     sql,
-    async end() {
-      await sql.end({ timeout: CLOSE_SECONDS });
+    async end(seconds) {
+      await sql.end({ timeout: seconds }).catch(() => undefined);
       cut();
     },
   };
@@ -87,10 +87,10 @@ function createSqlDatabase(options: SqlOptions, wire: () => Wiring): Database {
   const { preparedStatements, statementTimeoutMs } = options;
   let current = createPool(options, wire());
 
-  const reset = (): void => {
+  const replace = (secondsForTheOld: number): void => {
     const old = current;
     current = createPool(options, wire());
-    void old.end().catch(() => undefined);
+    void old.end(secondsForTheOld);
   };
 
   /**
@@ -99,7 +99,7 @@ function createSqlDatabase(options: SqlOptions, wire: () => Wiring): Database {
    */
   const replaceBroken = (pool: Pool, error: unknown): void => {
     if (pool === current && error instanceof Error && 'code' in error && error.code === 'CONNECT_TIMEOUT')
-      reset();
+      replace(CLOSE_SECONDS);
   };
 
   const onPool = async <T>(work: (sql: postgres.Sql) => Promise<T>): Promise<T> => {
@@ -131,7 +131,7 @@ function createSqlDatabase(options: SqlOptions, wire: () => Wiring): Database {
       let isGivenUp = false;
       const once = async (sql: postgres.Sql) =>
         (await sql.begin(ISOLATION, async (tx) => {
-          const result = await work(querier(tx));
+          const result = await work(suspendedByLoss(querier(tx)));
           // Nobody waits for it any more: it must not be done behind their back.
           if (isGivenUp) throw new CodedError('store_unavailable', { detail: 'given up' });
           return result;
@@ -141,8 +141,22 @@ function createSqlDatabase(options: SqlOptions, wire: () => Wiring): Database {
         throw error;
       });
     },
-    reset,
-    close: () => current.end(),
+    reset: () => replace(0),
+    close: () => current.end(CLOSE_SECONDS),
+  };
+}
+
+/**
+ * After work that failed the driver sends a rollback, and on a connection that is lost that throws where nobody can catch
+ * it. So the work ends in waiting; the driver itself rejects the transaction when it hears of the loss.
+ */
+function suspendedByLoss(tx: Querier): Querier {
+  return {
+    query: (text, parameters) =>
+      tx.query<never>(text, parameters).catch((error: unknown) => {
+        if (isConnectionLost(error)) return new Promise(() => undefined);
+        throw error;
+      }),
   };
 }
 

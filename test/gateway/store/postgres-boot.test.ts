@@ -102,7 +102,7 @@ describeWithPostgres('a gateway that starts before its database', () => {
   it('gives up on a server that takes connections and never answers', async () => {
     const silent = await startListener('127.0.0.1', () => undefined);
     const { error } = await refusalOf(
-      postgresOptions(`postgres://ada@127.0.0.1:${silent.port}/x`, { connectTimeoutSeconds: 1 }),
+      postgresOptions(`postgres://ada@127.0.0.1:${silent.port}/x`, { connectTimeoutSeconds: 0.4 }),
     );
     expect(error.code).toBe('store_unreachable');
     expect(silent.connections()).toBe(3);
@@ -112,7 +112,7 @@ describeWithPostgres('a gateway that starts before its database', () => {
   it('gives up on a server that hangs up at once, without storming it', async () => {
     const rude = await startListener('127.0.0.1', (socket) => socket.end());
     const { error } = await refusalOf(
-      postgresOptions(`postgres://ada@127.0.0.1:${rude.port}/x`, { connectTimeoutSeconds: 1 }),
+      postgresOptions(`postgres://ada@127.0.0.1:${rude.port}/x`, { connectTimeoutSeconds: 0.4 }),
     );
     expect(error.code).toBe('store_unreachable');
     expect(rude.connections()).toBeLessThan(100);

@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { openStore } from '../../../src/gateway/store/open.ts';
+import type { Store } from '../../../src/gateway/store/ports.ts';
+import { systemClock } from '../../../src/kernel/clock.ts';
+import { NOW, postgresOptions } from '../../contract/every-store.ts';
+import { createMemoryLog } from '../../support/memory-log.ts';
+import { createTestDatabase, describeWithPostgres, type TestDatabase } from '../../support/postgres.ts';
+
+let database: TestDatabase;
+let store: Store;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  store = await openStore(postgresOptions(database.url), { clock: systemClock, log: createMemoryLog() });
+});
+beforeEach(() => store.sweep(Number.MAX_SAFE_INTEGER));
+afterAll(async () => {
+  await store.close();
+  await database.drop();
+});
+
+const expire = (rows: number) =>
+  database.sql(
+    `insert into kv (key, value, expires_at) select 'row-' || i, '1', ${NOW} from generate_series(1, ${rows}) i`,
+  );
+const left = async () => (await database.sql('select count(*)::int as n from kv'))[0]?.['n'];
+
+describeWithPostgres('a sweep', () => {
+  it('leaves at once while another replica sweeps', async () => {
+    await expire(10);
+    const other = database.connect();
+    await other.unsafe('begin');
+    await other.unsafe('select pg_advisory_xact_lock(6775157)');
+    await store.sweep(NOW);
+    expect(await left()).toBe(10);
+    await other.unsafe('commit');
+    await store.sweep(NOW);
+    expect(await left()).toBe(0);
+  });
+
+  it('removes in steps what has piled up', async () => {
+    await expire(12_345);
+    await database.sql(`update kv set expires_at = ${NOW + 1} where key in ('row-1', 'row-12000')`);
+    await store.sweep(NOW);
+    expect(await left()).toBe(2);
+  });
+
+  it('keeps a row that got a new life while it was swept', async () => {
+    await expire(1);
+    const other = database.connect();
+    await other.unsafe('begin');
+    await other.unsafe(`update kv set expires_at = ${NOW + 60_000}`);
+    const sweeping = store.sweep(NOW);
+    for (;;) {
+      const [row] = await database.sql(
+        `select count(*)::int as n from pg_stat_activity where datname = '${database.name}' and wait_event_type = 'Lock'`,
+      );
+      if (row?.['n'] === 1) break;
+    }
+    await other.unsafe('commit');
+    await sweeping;
+    expect(await left()).toBe(1);
+  });
+});
