@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 /** A statement's `from '…'`, `import '…'`, or `import('…')`; not the words inside a string. */
-const IMPORT = /(?:^(?:import|export)\b[^;'"`]*?(?:from\s*)?|\bimport\()\s*'([^']+)'/gm;
+const IMPORT = /(?:^(?:import|export)\b[^;'"`]*?\bfrom\s*|^import\s*|\bimport\(\s*)'([^']+)'/gm;
 
 const root = fileURLToPath(new URL('../src', import.meta.url));
 
