@@ -89,12 +89,7 @@ describe('while the identity provider is in trouble', () => {
   });
 
   it('nothing secret was printed', () => {
-    expectNoLeaks(transcript, [
-      ...Object.values(SECRETS),
-      tokens.access,
-      tokens.refresh,
-      'persimmon',
-    ]);
+    expectNoLeaks(transcript, [...Object.values(SECRETS), tokens.access, tokens.refresh, 'persimmon']);
   });
 });
 
