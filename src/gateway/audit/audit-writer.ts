@@ -10,26 +10,25 @@ export interface AuditWriter {
 }
 
 /**
- * Writes one JSON line per event: `ts`, `evt`, `request_id`, the event's fields, `seq`. A line after lost ones says how
- * many are missing (`lost`). Never throws and never waits.
+ * Writes one JSON line per event: `ts`, `evt`, `request_id`, the event's fields, `seq`. The first line that is kept after
+ * lost ones says how many are missing (`lost`). Never throws and never waits.
  */
 export function createAuditWriter(lines: LineWriter, clock: Clock): AuditWriter {
   let seq = 0;
+  let kept = 0;
   let reportedLost = 0;
-  let lastSecond = 0;
+  let lastSecond = Number.NaN;
   let lastSecondText = '';
 
   /** ISO 8601 with milliseconds; the part up to the second is made once a second. */
   const timestamp = (): string => {
-    const now = clock.now();
+    const now = Math.floor(clock.now());
     const second = Math.floor(now / 1000);
     if (second !== lastSecond) {
       lastSecond = second;
       lastSecondText = new Date(second * 1000).toISOString().slice(0, 19);
     }
-    return `${lastSecondText}.${String(now - second * 1000)
-      .slice(0, 3)
-      .padStart(3, '0')}Z`;
+    return `${lastSecondText}.${String(now - second * 1000).padStart(3, '0')}Z`;
   };
 
   const audit: Audit = (event, requestId, fields) => {
@@ -38,17 +37,19 @@ export function createAuditWriter(lines: LineWriter, clock: Clock): AuditWriter 
     if (requestId !== undefined) line += `,"request_id":"${requestId}"`;
     line += members(fields);
     line += `,"seq":${seq}`;
-    if (lines.lost > reportedLost) {
-      line += `,"lost":${lines.lost - reportedLost}`;
-      reportedLost = lines.lost;
-    }
-    lines.write(`${line}}\n`);
+    const { lost } = lines;
+    if (lost > reportedLost) line += `,"lost":${lost - reportedLost}`;
+    if (!lines.write(`${line}}\n`)) return;
+    kept += 1;
+    reportedLost = lost;
   };
 
   return {
     audit,
     async close() {
-      audit('gateway.stop', undefined, { lines: seq + 1 - lines.lost, lost: lines.lost });
+      // Makes room for the last line.
+      await lines.flush();
+      audit('gateway.stop', undefined, { lines: kept + 1, lost: lines.lost });
       await lines.flush();
     },
   };
@@ -60,9 +61,14 @@ function members(fields: AuditFields): string {
   for (const key in fields) {
     const value = fields[key];
     if (value === undefined) continue;
-    text += `,"${key}":${typeof value === 'string' ? quoted(value) : String(value)}`;
+    text += `,"${key}":${typeof value === 'string' ? quoted(value) : plain(value)}`;
   }
   return text;
+}
+
+/** JSON has no word for what is no number. */
+function plain(value: number | boolean | null): string {
+  return typeof value === 'number' && !Number.isFinite(value) ? 'null' : String(value);
 }
 
 function quoted(value: string): string {

@@ -170,6 +170,9 @@ export const auditEvents: Readonly<Record<AuditEventName, EventDescription>> = {
   },
   'gateway.stop': {
     when: 'the last line of a process that ended in order',
-    fields: { lines: count('audit lines written'), lost: count('audit lines that could not be written') },
+    fields: {
+      lines: count('audit lines written, this one included'),
+      lost: count('lines of this stream that could not be written'),
+    },
   },
 };

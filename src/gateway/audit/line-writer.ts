@@ -1,54 +1,77 @@
-import type { Writable } from 'node:stream';
+/** Where lines go. A stream of the process is one. */
+export interface LineSink {
+  /** How much it has taken and not written yet. */
+  readonly writableLength: number;
+  /** `done` hears of the failure of just this text. */
+  write(text: string, done: (error?: Error | null) => void): unknown;
+  on?(event: 'error', listener: (error: Error) => void): unknown;
+}
 
 export interface LineWriter {
-  write(line: string): void;
-  /** Lines that could not be kept. */
+  /** Whether the line was kept. */
+  write(line: string): boolean;
+  /** Lines that could not be kept or not be written. */
   readonly lost: number;
-  /** Resolves when everything written so far has reached the stream, or cannot. */
+  /** Resolves when everything written so far has reached the sink, or cannot, or after the flush timeout. */
   flush(): Promise<void>;
 }
 
 /**
  * Collects lines and writes them once per tick. Bounded: while the reader is slower than `maxBufferedBytes` allows, lines
- * are dropped and counted. A broken stream never throws.
+ * are dropped and counted. A broken sink never throws.
  */
-export function createLineWriter(stream: Writable, maxBufferedBytes = 16 * 1024 * 1024): LineWriter {
+export function createLineWriter(
+  sink: LineSink,
+  maxBufferedBytes = 16 * 1024 * 1024,
+  flushTimeoutMs = 2_000,
+): LineWriter {
   let pending = '';
+  let pendingLines = 0;
   let isScheduled = false;
-  let isBroken = false;
   let lost = 0;
-  let inFlight = Promise.resolve();
-  stream.on('error', () => {
-    isBroken = true;
-  });
+  let inFlight: Promise<unknown> = Promise.resolve();
+  // Each write hears of its own failure.
+  sink.on?.('error', () => undefined);
 
   const send = (): void => {
     isScheduled = false;
     if (pending === '') return;
     const text = pending;
+    const lines = pendingLines;
     pending = '';
-    inFlight = new Promise((done) => {
-      stream.write(text, () => done());
+    pendingLines = 0;
+    const written = new Promise<void>((resolve) => {
+      sink.write(text, (error) => {
+        if (error) lost += lines;
+        resolve();
+      });
     });
+    inFlight = Promise.all([inFlight, written]);
   };
 
   return {
     write(line) {
-      if (isBroken || stream.writableLength + pending.length > maxBufferedBytes) {
+      if (sink.writableLength + pending.length > maxBufferedBytes) {
         lost += 1;
-        return;
+        return false;
       }
       pending += line;
-      if (isScheduled) return;
-      isScheduled = true;
-      setImmediate(send);
+      pendingLines += 1;
+      if (!isScheduled) {
+        isScheduled = true;
+        setImmediate(send);
+      }
+      return true;
     },
     get lost() {
       return lost;
     },
     async flush() {
       send();
-      await inFlight;
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, flushTimeoutMs);
+      await Promise.race([inFlight, late.promise]);
+      clearTimeout(timer);
     },
   };
 }

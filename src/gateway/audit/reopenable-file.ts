@@ -1,12 +1,12 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { Writable } from 'node:stream';
+import type { LineSink } from './line-writer.ts';
 
 /** A file that is appended to and can be opened anew after something else has renamed it (log rotation). */
-export interface ReopenableFile extends Writable {
+export interface ReopenableFile extends LineSink {
   reopen(): void;
 }
 
-/** Opens a file for appending, mode 0600. Errors of the file are errors of the stream; opening anew may end them. */
+/** Opens a file for appending, mode 0600. A write that fails (a full disk, a folder that is gone) says so, and the next one tries again. */
 export function createReopenableFile(path: string): ReopenableFile {
   const open = (): WriteStream => {
     const file = createWriteStream(path, { flags: 'a', mode: 0o600 });
@@ -15,16 +15,18 @@ export function createReopenableFile(path: string): ReopenableFile {
     return file;
   };
   let current = open();
-  const stream = new Writable({
-    decodeStrings: false,
-    write: (chunk, encoding, done) => void current.write(chunk, encoding, done),
-    final: (done) => void current.end(done),
-  });
-  return Object.assign(stream, {
+  return {
+    get writableLength() {
+      return current.writableLength;
+    },
+    write(text, done) {
+      if (current.destroyed) current = open();
+      current.write(text, done);
+    },
     reopen() {
       const previous = current;
       current = open();
       previous.end();
     },
-  });
+  };
 }
