@@ -94,7 +94,8 @@ export const requestErrors: Readonly<Record<RequestErrorCode, Description>> = {
   audit_unavailable: {
     status: 503,
     type: 'api_error',
-    sentence: 'the gateway cannot record requests at the moment and is told not to serve without; try again shortly',
+    sentence:
+      'the gateway cannot record requests at the moment and is told not to serve without; try again shortly',
     headers: retryAfter,
   },
   upstreams_failed: {
