@@ -189,7 +189,7 @@ async function startGateway(upstreamPort: number): Promise<{ pid: number; url: s
     `upstreams:\n  - provider: anthropic\n    base_url: http://127.0.0.1:${upstreamPort}\n    auth: { api_key: ${randomBytes(16).toString('hex')} }\n`,
   );
   const child = spawn(
-    ...onCore(0, process.execPath, ['dist/cli.js', 'gateway', '--dev', '--config', config]),
+    ...onCore(0, process.execPath, ['scripts/bench/built.js', 'gateway', '--dev', '--config', config]),
     {
       cwd: root,
       env: { ...process.env, CLAUDE_GATEWAY_ALLOW_LOOPBACK: '1' },
@@ -269,7 +269,7 @@ function printHelpTime(): void {
   const times: number[] = [];
   for (let run = 0; run < (isSmoke ? 3 : 15); run += 1) {
     const began = performance.now();
-    spawnSync(process.execPath, ['dist/cli.js', '--help'], { cwd: root, stdio: 'ignore' });
+    spawnSync(process.execPath, ['scripts/bench/built.js', '--help'], { cwd: root, stdio: 'ignore' });
     times.push(performance.now() - began);
   }
   console.log(
