@@ -220,6 +220,14 @@ describe('the body scanner', () => {
     expect(expectedVerdict(bytes)).toBe('body_not_object');
   });
 
+  it('is not misled by what the platform has parsed before', () => {
+    // Some V8 versions read an escaped key as a key with a backslash that they have seen in the same place.
+    JSON.parse('{"b":0,"mod\\\\u":1}');
+    const bytes = body('{"b":0,"mod\\u0065l":"claude"}');
+    JSON.parse(bytes.toString());
+    expect(scanBody(bytes).model).toBe('claude');
+  });
+
   it('finds the model at the end of 10 MB', () => {
     const text = JSON.stringify({
       messages: [{ content: `"model":"other" \\ ${'x"\\\né'.repeat(1_500_000)}` }],

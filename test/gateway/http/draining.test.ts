@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Reply } from '../../../src/gateway/exchange.ts';
+import type { Accepted, Reply } from '../../../src/gateway/exchange.ts';
 import { route, startListener, type TestListener } from '../../support/listener.ts';
 import { answersIn, exchangeRaw, openRaw } from '../../support/raw-http.ts';
 import { createSelfSigned } from '../../support/tls.ts';
@@ -10,21 +10,24 @@ const STREAM = `GET /stream HTTP/1.1\r\n${H}\r\n`;
 const never = new AbortController().signal;
 
 let listener: TestListener;
+let requests: Accepted[];
 let streams: Reply[];
 
 const routes = [
   route((_request, reply) => reply.json(200, {})),
   route(
-    (_request, reply) => {
+    (request, reply) => {
+      requests.push(request);
+      streams.push(reply);
       reply.start(200, { 'content-type': 'text/plain' });
       reply.write(Buffer.from('begun'));
-      streams.push(reply);
     },
     { path: '/stream' },
   ),
 ];
 
 beforeEach(async () => {
+  requests = [];
   streams = [];
   listener = await startListener(routes);
 });
@@ -59,6 +62,22 @@ describe('while draining', () => {
     const stream = await openRaw(listener.port);
     stream.send(STREAM);
     expect(await stream.received(/begun/)).toMatch(/\r\nconnection: close\r\n/i);
+  });
+});
+
+describe('open requests', () => {
+  it('are counted until their answer is complete or their client has left, those that queue on one connection too', async () => {
+    const connection = await openRaw(listener.port);
+    connection.send(GET);
+    await connection.received(/\{\}$/);
+    expect(listener.server.openRequests).toBe(0);
+    connection.send(STREAM.repeat(3));
+    await connection.received(/begun/);
+    expect(listener.server.openRequests).toBe(3);
+    const gone = Promise.all(requests.map((request) => new Promise<void>((left) => request.onGone(left))));
+    connection.socket.resetAndDestroy();
+    await gone;
+    expect(listener.server.openRequests).toBe(0);
   });
 });
 

@@ -189,7 +189,7 @@ describe('the listener', () => {
     taken.close();
     await expect(startListener(routes, { http: { host: '198.51.100.7' } })).rejects.toMatchObject({
       code: 'address_in_use',
-      detail: expect.stringMatching(/^listen: cannot bind 198\.51\.100\.7:0 \(EADDRNOTAVAIL\)$/),
+      detail: expect.stringMatching(/^listen\.host: cannot bind 198\.51\.100\.7:0 \(EADDRNOTAVAIL\); /),
     });
   });
 });
