@@ -11,7 +11,8 @@ export function auditEventsPage(): string {
 # Audit events
 
 One JSON object a line. Every line has \`ts\` (ISO 8601, milliseconds, UTC), \`evt\` and \`seq\`, which counts the lines of one process,
-so that a gap is visible; \`request_id\` where the event belongs to a request; \`lost\` where lines before it could not be written. Fields
+so that a gap is visible; \`worker\` where several processes write; \`request_id\` where the event belongs to a request; \`lost\` where
+lines before it could not be written. Fields
 that do not apply are left out. The last line of a process that ends in order is \`gateway.stop\`. The JSON Schema is
 [schemas/audit-event.schema.json](../schemas/audit-event.schema.json), also printed by \`sallyport schema audit-event\`. Readers should
 ignore events and fields they do not know.

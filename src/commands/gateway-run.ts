@@ -1,27 +1,43 @@
+import cluster from 'node:cluster';
 import { resolve } from 'node:path';
 import { readEnvironment } from '../config/environment.ts';
 import { loadConfig, readSecretFile } from '../config/load.ts';
 import { type Gateway, openGateway } from '../gateway/start.ts';
 import { CodedError } from '../kernel/coded-error.ts';
+import { type Control, controlBySignals, controlBySupervisor } from './gateway-control.ts';
 import { preparePractice } from './gateway-practice.ts';
+import { refuseSharedEmbeddedStore, superviseWorkers, workerCount } from './gateway-workers.ts';
 import type { Host } from './host.ts';
 import type { GatewayCommandOptions, PreparedGateway } from './prepared-gateway.ts';
 
 /** Runs until SIGTERM or SIGINT; a second one ends without waiting. Throws the CodedError of what kept it from starting. */
 export async function runGateway(host: Host, options: GatewayCommandOptions, version: string): Promise<void> {
   const environment = readEnvironment(host.env);
+  const workers = workerCount(options.workers);
+  const supervised = cluster.worker && controlBySupervisor(host);
   const { loaded, close, nextSteps, ...rest } = await prepare(host, options);
   try {
+    refuseSharedEmbeddedStore(loaded, workers);
+    if (workers > 1 && !supervised && !options.check) {
+      await superviseWorkers(host, workers, {
+        level: environment.logLevel,
+        format: loaded.config.log.format,
+      });
+      return;
+    }
     const outside = { stdout: host.stdout, stderr: host.stderr, clock: host.clock };
-    const gateway = await openGateway({ loaded, environment, version, ...rest }, outside);
+    const worker = cluster.worker && { number: cluster.worker.id, isFirst: cluster.worker.id === 1 };
+    const gateway = await openGateway({ loaded, environment, version, worker, ...rest }, outside);
     if (options.check) await passCheck(gateway);
-    else await serve(host, gateway, nextSteps);
+    else await serve(host, gateway, nextSteps, supervised ?? controlBySignals(host));
   } finally {
     await close();
   }
 }
 
 function prepare(host: Host, options: GatewayCommandOptions): Promise<PreparedGateway> {
+  if (options.dev && options.workers !== undefined)
+    throw new CodedError('bad_usage', { detail: '--dev runs in one process; leave --workers out' });
   if (options.dev) return preparePractice(host, options);
   if (options.data !== undefined)
     throw new CodedError('bad_usage', { detail: '--data goes with --dev; name store.embedded in the file' });
@@ -48,27 +64,21 @@ async function passCheck(gateway: Gateway): Promise<void> {
 }
 
 /** Listens until told to stop. */
-async function serve(host: Host, gateway: Gateway, nextSteps: string): Promise<void> {
-  const first = new AbortController();
-  const hurry = new AbortController();
-  const stop = (): void => (first.signal.aborted ? hurry.abort() : first.abort());
-  const forget = [
-    host.onSignal('SIGTERM', stop),
-    host.onSignal('SIGINT', stop),
-    host.onSignal('SIGHUP', () => {
-      gateway.reopenLogs();
-      gateway.log.warn(
-        'SIGHUP: log files were opened anew; the configuration is read at start only, so restart for it',
-      );
-    }),
-  ];
+async function serve(host: Host, gateway: Gateway, nextSteps: string, control: Control): Promise<void> {
+  control.onReopen(() => {
+    gateway.reopenLogs();
+    gateway.log.warn(
+      'SIGHUP: log files were opened anew; the configuration is read at start only, so restart for it',
+    );
+  });
   try {
+    if (control.stop.aborted) return;
     await gateway.listen();
     if (nextSteps !== '') host.stderr.write(nextSteps);
-    await aborted(first.signal);
+    await aborted(control.stop);
   } finally {
-    await gateway.stop(hurry.signal);
-    for (const undo of forget) undo();
+    await gateway.stop(control.hurry);
+    control.release();
   }
 }
 

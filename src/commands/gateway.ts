@@ -11,6 +11,7 @@ export function registerGateway(program: Command, host: Host, version: string): 
     )
     .option('--config <file>', 'gateway.yaml')
     .option('--check', 'do everything up to listening, then end with 0 or with the reason')
+    .option('--workers <n|auto>', 'serve on several processes that share the port (default: 1)')
     .option('--dev', 'practice on this machine: embedded store, practice identity provider, practice model')
     .addOption(
       new Option('--data <dir>', 'with --dev: keep the store in this folder (default: a temporary one)'),

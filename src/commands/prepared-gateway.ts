@@ -6,6 +6,8 @@ export interface GatewayCommandOptions {
   readonly check?: boolean;
   readonly dev?: boolean;
   readonly data?: string;
+  /** A number, or `auto`. */
+  readonly workers?: string;
 }
 
 /** What `sallyport gateway` starts: from a file, or for practice. */

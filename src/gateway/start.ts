@@ -50,6 +50,8 @@ export interface GatewaySettings extends Program {
   readonly environment: Environment;
   /** Origins on loopback that may be reached all the same: the practice parts of `gateway --dev`. */
   readonly allowedOrigins: readonly string[];
+  /** Undefined in a gateway of one process. The first worker says what concerns all. */
+  readonly worker: { readonly number: number; readonly isFirst: boolean } | undefined;
 }
 
 export interface Outside {
@@ -88,13 +90,15 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
     clock,
   );
   const auditLines = openAuditLines(config.log.audit, outside, lines);
-  const { audit, close: closeAudit } = createAuditWriter(auditLines.lines, clock);
+  const { audit, close: closeAudit } = createAuditWriter(auditLines.lines, clock, settings.worker?.number);
   closing.add(closeAudit);
 
   try {
     audit('config.load', undefined, { path: loaded.path, sha256: loaded.sha256 });
-    for (const { path, message } of loaded.warnings) log.warn(`${path}: ${message}`);
-    for (const warning of bootWarnings(config, environment)) log.warn(warning);
+    if (isSpeaker(settings)) {
+      for (const { path, message } of loaded.warnings) log.warn(`${path}: ${message}`);
+      for (const warning of bootWarnings(config, environment)) log.warn(warning);
+    }
 
     const publicUrl = publicUrlOf(config);
     const tls = config.listen.tls && readTlsFiles(config.listen.tls);
@@ -160,10 +164,13 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
       log,
       publicUrl,
       async listen() {
-        for (const line of settings.isPractice ? PRACTICE_BANNER : BANNER) log.warn(line);
+        const banner = settings.isPractice ? PRACTICE_BANNER : BANNER;
+        if (isSpeaker(settings)) for (const line of banner) log.warn(line);
         const { port } = await server.listen();
-        log.info(`sallyport gateway listening on ${listenerUrl(config, port)}`);
-        for (const fact of bootFacts(config, publicUrl, tls, environment)) log.info(fact);
+        const who = settings.worker ? ` (worker ${settings.worker.number})` : '';
+        log.info(`sallyport gateway listening on ${listenerUrl(config, port)}${who}`);
+        const facts = isSpeaker(settings) ? bootFacts(config, publicUrl, tls, environment) : [];
+        for (const fact of facts) log.info(fact);
         await lines.flush();
       },
       reopenLogs: auditLines.reopen,
@@ -180,6 +187,11 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
     await closing.close();
     throw error;
   }
+}
+
+/** Of several workers one says what holds for all of them. */
+function isSpeaker({ worker }: GatewaySettings): boolean {
+  return worker?.isFirst ?? true;
 }
 
 interface AuditLines {

@@ -12,6 +12,8 @@ export interface DeploymentOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   readonly answer?: Answerer;
   readonly env?: Readonly<Record<string, string>>;
+  /** Further flags of `sallyport gateway`. */
+  readonly args?: readonly string[];
 }
 
 /** Real gateway processes, a real OpenID provider and a stand-in for the Anthropic API, wired as an operator would. */
@@ -56,6 +58,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   const start = async (config: Readonly<Record<string, unknown>>): Promise<GatewayProcess> => {
     const gateway = await startGatewayProcess({
       config: JSON.stringify(config, null, 2),
+      args: options.args ?? [],
       env: { CLAUDE_GATEWAY_ALLOW_LOOPBACK: '1', ...options.env },
     });
     started.push(gateway);

@@ -13,7 +13,9 @@ export interface AuditWriter {
  * Writes one JSON line per event: `ts`, `evt`, `request_id`, the event's fields, `seq`. The first line that is kept after
  * lost ones says how many are missing (`lost`). Never throws and never waits.
  */
-export function createAuditWriter(lines: LineWriter, clock: Clock): AuditWriter {
+export function createAuditWriter(lines: LineWriter, clock: Clock, worker?: number): AuditWriter {
+  /** Of several processes each counts its own lines. */
+  const mark = worker === undefined ? '' : `,"worker":${worker}`;
   let seq = 0;
   let kept = 0;
   let reportedLost = 0;
@@ -36,7 +38,7 @@ export function createAuditWriter(lines: LineWriter, clock: Clock): AuditWriter 
     let line = `{"ts":"${timestamp()}","evt":"${event}"`;
     if (requestId !== undefined) line += `,"request_id":"${requestId}"`;
     line += members(fields);
-    line += `,"seq":${seq}`;
+    line += `,"seq":${seq}${mark}`;
     const { lost } = lines;
     if (lost > reportedLost) line += `,"lost":${lost - reportedLost}`;
     if (!lines.write(`${line}}\n`)) return;

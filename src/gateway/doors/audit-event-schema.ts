@@ -23,6 +23,7 @@ export function auditEventSchema(): object {
         minimum: 1,
         description: 'counts the lines of one process, so that a gap is visible',
       },
+      worker: { type: 'integer', minimum: 1, description: 'which of several workers wrote the line' },
       lost: {
         type: 'integer',
         minimum: 1,

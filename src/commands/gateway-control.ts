@@ -1,0 +1,70 @@
+import cluster from 'node:cluster';
+import { z } from 'zod';
+import type { Host } from './host.ts';
+
+/** What a running gateway is told: by signals, or by the supervisor of several workers. */
+export interface Control {
+  /** Aborts when the gateway is to stop. */
+  readonly stop: AbortSignal;
+  /** Aborts when it is not to wait for anybody any longer. */
+  readonly hurry: AbortSignal;
+  onReopen(listener: () => void): void;
+  /** Takes the process's own behaviour back. */
+  release(): void;
+}
+
+/** From the supervisor to a worker. */
+export const WorkerOrder = z.object({ sallyport: z.enum(['stop', 'reopen']) });
+export type WorkerOrder = z.infer<typeof WorkerOrder>;
+
+/** SIGTERM and SIGINT stop, a second one hurries, SIGHUP opens logs anew. */
+export function controlBySignals(host: Host): Control {
+  const { control, stop, reopen } = createControl();
+  const forget = [
+    host.onSignal('SIGTERM', stop),
+    host.onSignal('SIGINT', stop),
+    host.onSignal('SIGHUP', reopen),
+  ];
+  return { ...control, release: () => forget.forEach((undo) => void undo()) };
+}
+
+/**
+ * The supervisor's orders. Signals are its business: a terminal sends them to every process of the group. A supervisor
+ * that is gone stops its workers.
+ */
+export function controlBySupervisor(host: Host): Control {
+  const { control, stop, reopen } = createControl();
+  const ignore = () => undefined;
+  const forget = (['SIGTERM', 'SIGINT', 'SIGHUP'] as const).map((name) => host.onSignal(name, ignore));
+  const obey = (message: unknown): void => {
+    const order = WorkerOrder.safeParse(message);
+    if (!order.success) return;
+    if (order.data.sallyport === 'stop') stop();
+    else reopen();
+  };
+  cluster.worker?.on('message', obey);
+  cluster.worker?.on('disconnect', stop);
+  return {
+    ...control,
+    release() {
+      cluster.worker?.off('message', obey);
+      cluster.worker?.off('disconnect', stop);
+      forget.forEach((undo) => void undo());
+    },
+  };
+}
+
+function createControl() {
+  const first = new AbortController();
+  const second = new AbortController();
+  const reopeners: (() => void)[] = [];
+  return {
+    stop: () => (first.signal.aborted ? second.abort() : first.abort()),
+    reopen: () => reopeners.forEach((listener) => void listener()),
+    control: {
+      stop: first.signal,
+      hurry: second.signal,
+      onReopen: (listener: () => void) => void reopeners.push(listener),
+    },
+  };
+}

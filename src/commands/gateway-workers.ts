@@ -1,0 +1,143 @@
+import cluster, { type Worker } from 'node:cluster';
+import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
+import type { Readable, Writable } from 'node:stream';
+import type { LoadedConfig } from '../config/load.ts';
+import { createLog } from '../gateway/log-writer.ts';
+import { CodedError } from '../kernel/coded-error.ts';
+import type { Log, LogLevel } from '../kernel/log.ts';
+import type { WorkerOrder } from './gateway-control.ts';
+import type { Host } from './host.ts';
+
+export const MAX_WORKERS = 256;
+
+/** `--workers <n|auto>`: how many processes serve. Throws CodedError `bad_usage`. */
+export function workerCount(text: string | undefined): number {
+  if (text === undefined) return 1;
+  if (text === 'auto') return availableParallelism();
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= MAX_WORKERS) return count;
+  throw new CodedError('bad_usage', {
+    detail: `--workers takes auto or a whole number from 1 to ${MAX_WORKERS}`,
+  });
+}
+
+/** The embedded store belongs to one process. Throws CodedError `config_invalid`. */
+export function refuseSharedEmbeddedStore({ config }: LoadedConfig, workers: number): void {
+  if (workers === 1 || config.store.embedded === undefined) return;
+  throw new CodedError('config_invalid', {
+    detail: `store.embedded: one process holds the embedded store, and --workers ${workers} needs ${workers}; name store.postgres_url, or leave --workers out`,
+  });
+}
+
+/** How long a worker that keeps crashing is left alone: doubled each time, from one second to half a minute. */
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 30_000;
+/** A worker that has lived this long is not one that keeps crashing. */
+const STEADY_MS = 60_000;
+
+/**
+ * Serves on several processes that share the port: connections are handed out in turn. The first worker boots alone, so
+ * that whatever is wrong is said once; one that crashes loses its own streams only and is replaced. Signals reach all of
+ * them. Resolves when all have ended; throws `command_failed` with the exit code of a first worker that could not start.
+ */
+export async function superviseWorkers(
+  host: Host,
+  workers: number,
+  options: { readonly level: LogLevel; readonly format: 'text' | 'json' },
+): Promise<void> {
+  const log = createLog({ ...options, write: (line) => host.stderr.write(line) }, host.clock);
+  cluster.setupPrimary({ silent: true });
+  let isStopping = false;
+  const order = (what: WorkerOrder['sallyport']): void => {
+    for (const worker of running())
+      if (worker.isConnected()) worker.send({ sallyport: what } satisfies WorkerOrder);
+  };
+  const stop = (): void => {
+    isStopping = true;
+    order('stop');
+  };
+  const forget = [
+    host.onSignal('SIGTERM', stop),
+    host.onSignal('SIGINT', stop),
+    host.onSignal('SIGHUP', () => order('reopen')),
+  ];
+  const kept = { host, log, isStopping: () => isStopping };
+  try {
+    const first = await startFirst(host);
+    const others = Array.from({ length: isStopping ? 0 : workers - 1 }, () => fork(host));
+    await Promise.all([first, ...others].map((worker) => keep(worker, kept)));
+  } finally {
+    for (const undo of forget) undo();
+  }
+}
+
+interface Keeping {
+  readonly host: Host;
+  readonly log: Log;
+  readonly isStopping: () => boolean;
+}
+
+/** Replaces a worker whenever it ends before it was told to. */
+async function keep(first: Worker, { host, log, isStopping }: Keeping): Promise<void> {
+  let worker = first;
+  let pauseMs = FIRST_PAUSE_MS;
+  for (;;) {
+    const bornAtMs = host.clock.monotonicMs();
+    const [code, signal] = worker.isDead()
+      ? [worker.process.exitCode, worker.process.signalCode]
+      : await once(worker, 'exit');
+    if (isStopping()) return;
+    pauseMs = host.clock.monotonicMs() - bornAtMs >= STEADY_MS ? FIRST_PAUSE_MS : pauseMs;
+    log.error(
+      `worker ${worker.id} (pid ${worker.process.pid}) ended unexpectedly (${signal ?? `exit code ${code}`}); its streams are lost, another one starts in ${pauseMs / 1000} s`,
+    );
+    await host.clock.sleep(pauseMs);
+    if (isStopping()) return;
+    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    worker = fork(host);
+  }
+}
+
+/** The first worker, once it listens or has been stopped before. */
+async function startFirst(host: Host): Promise<Worker> {
+  const worker = fork(host);
+  const code = await new Promise<number | undefined>((resolve) => {
+    worker.once('listening', () => resolve(undefined));
+    worker.once('exit', (exitCode: number) => resolve(exitCode));
+  });
+  // It has said itself what was wrong.
+  if (code !== undefined && code !== 0) throw new CodedError('command_failed', { facts: { exitCode: code } });
+  return worker;
+}
+
+function running(): Worker[] {
+  return Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+}
+
+/** One more process with the same arguments. What it prints goes through here, so that lines of two never mix. */
+function fork(host: Host): Worker {
+  const worker = cluster.fork();
+  const { stdout, stderr } = worker.process;
+  if (stdout) passLines(stdout, host.stdout);
+  if (stderr) passLines(stderr, host.stderr);
+  return worker;
+}
+
+/** Passes whole lines on, as fast as they are taken; what follows the last line break waits for the rest of its line. */
+function passLines(from: Readable, to: Writable): void {
+  let rest: Buffer = Buffer.alloc(0);
+  from.on('data', (chunk: Buffer) => {
+    const end = chunk.lastIndexOf(LINE_BREAK) + 1;
+    const lines = Buffer.concat([rest, chunk.subarray(0, end)]);
+    rest = end === 0 ? Buffer.concat([rest, chunk]) : chunk.subarray(end);
+    if (end === 0 || to.write(lines)) return;
+    from.pause();
+    to.once('drain', () => from.resume());
+  });
+  from.on('end', () => {
+    if (rest.length > 0) to.write(rest);
+  });
+}
+
+const LINE_BREAK = 0x0a;
