@@ -88,7 +88,7 @@ describe('the body scanner', () => {
       fc.property(fc.oneof(objectText(WATCHED), valueText(WATCHED)).map(body), (bytes) => {
         expect(verdict(bytes)).toBe(expectedVerdict(bytes));
       }),
-      { numRuns: 3_000 },
+      { numRuns: 2_000 },
     );
   });
 
@@ -97,7 +97,7 @@ describe('the body scanner', () => {
       fc.property(mutated(objectText(WATCHED)), (bytes) => {
         expect(verdict(bytes)).toBe(expectedVerdict(bytes));
       }),
-      { numRuns: 8_000 },
+      { numRuns: 4_000 },
     );
   });
 
@@ -118,7 +118,7 @@ describe('the body scanner', () => {
           expect(verdict(bytes)).toBe(expectedVerdict(bytes));
         }
       }),
-      { numRuns: 4_000 },
+      { numRuns: 2_000 },
     );
   });
 
@@ -139,7 +139,7 @@ describe('the body scanner', () => {
         expect(scanned.model).toBe(value.model);
         expect(scanned.stream).toBe(value.stream === true);
       }),
-      { numRuns: 3_000 },
+      { numRuns: 1_000 },
     );
   });
 
