@@ -1,5 +1,4 @@
 import cluster from 'node:cluster';
-import { z } from 'zod';
 import type { Host } from './host.ts';
 
 /** What a running gateway is told: by signals, or by the supervisor of several workers. */
@@ -14,8 +13,7 @@ export interface Control {
 }
 
 /** From the supervisor to a worker. */
-export const WorkerOrder = z.object({ sallyport: z.enum(['stop', 'reopen']) });
-export type WorkerOrder = z.infer<typeof WorkerOrder>;
+export type WorkerOrder = 'sallyport:stop' | 'sallyport:reopen';
 
 /** SIGTERM and SIGINT stop, a second one hurries, SIGHUP opens logs anew. */
 export function controlBySignals(host: Host): Control {
@@ -37,10 +35,8 @@ export function controlBySupervisor(host: Host): Control {
   const ignore = () => undefined;
   const forget = (['SIGTERM', 'SIGINT', 'SIGHUP'] as const).map((name) => host.onSignal(name, ignore));
   const obey = (message: unknown): void => {
-    const order = WorkerOrder.safeParse(message);
-    if (!order.success) return;
-    if (order.data.sallyport === 'stop') stop();
-    else reopen();
+    if (message === ('sallyport:stop' satisfies WorkerOrder)) stop();
+    if (message === ('sallyport:reopen' satisfies WorkerOrder)) reopen();
   };
   cluster.worker?.on('message', obey);
   cluster.worker?.on('disconnect', stop);

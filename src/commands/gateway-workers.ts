@@ -49,18 +49,17 @@ export async function superviseWorkers(
   const log = createLog({ ...options, write: (line) => host.stderr.write(line) }, host.clock);
   cluster.setupPrimary({ silent: true });
   let isStopping = false;
-  const order = (what: WorkerOrder['sallyport']): void => {
-    for (const worker of running())
-      if (worker.isConnected()) worker.send({ sallyport: what } satisfies WorkerOrder);
+  const order = (what: WorkerOrder): void => {
+    for (const worker of running()) if (worker.isConnected()) worker.send(what);
   };
   const stop = (): void => {
     isStopping = true;
-    order('stop');
+    order('sallyport:stop');
   };
   const forget = [
     host.onSignal('SIGTERM', stop),
     host.onSignal('SIGINT', stop),
-    host.onSignal('SIGHUP', () => order('reopen')),
+    host.onSignal('SIGHUP', () => order('sallyport:reopen')),
   ];
   const kept = { host, log, isStopping: () => isStopping };
   try {
@@ -84,9 +83,7 @@ async function keep(first: Worker, { host, log, isStopping }: Keeping): Promise<
   let pauseMs = FIRST_PAUSE_MS;
   for (;;) {
     const bornAtMs = host.clock.monotonicMs();
-    const [code, signal] = worker.isDead()
-      ? [worker.process.exitCode, worker.process.signalCode]
-      : await once(worker, 'exit');
+    const { code, signal } = await ended(worker);
     if (isStopping()) return;
     pauseMs = host.clock.monotonicMs() - bornAtMs >= STEADY_MS ? FIRST_PAUSE_MS : pauseMs;
     log.error(
@@ -97,6 +94,14 @@ async function keep(first: Worker, { host, log, isStopping }: Keeping): Promise<
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
     worker = fork(host);
   }
+}
+
+async function ended(
+  worker: Worker,
+): Promise<{ readonly code: number | null; readonly signal: string | null }> {
+  if (!worker.isDead()) await once(worker, 'exit');
+  const { exitCode, signalCode } = worker.process;
+  return { code: exitCode, signal: signalCode };
 }
 
 /** The first worker, once it listens or has been stopped before. */
