@@ -9,33 +9,38 @@ export interface DrainWindow {
   readonly graceMs: number;
 }
 
-/** Lets the answers under way come to their end: not ready, then deaf, then gone. `hurry` ends the waiting at once. */
+/**
+ * Lets the answers under way come to their end: not ready, then deaf, then gone. `hurry` ends the waiting at once. A server
+ * that never listened has nothing to drain.
+ */
 export async function drain(
   server: HttpServer,
   { delayMs, graceMs }: DrainWindow,
   hurry: AbortSignal,
   { log, clock }: { readonly log: Log; readonly clock: Clock },
 ): Promise<void> {
+  if (!server.isListening) return;
   server.startDraining();
-  const until = new Date(clock.now() + delayMs + graceMs).toISOString();
-  log.info(`stopping: ${clientRequests(server.openRequests)} open; waiting for them until ${until} at most`);
+  const isoIn = (ms: number) => new Date(clock.now() + ms).toISOString();
+  if (delayMs > 0)
+    log.info(`stopping: not ready any more; new connections are accepted until ${isoIn(delayMs)}`);
+  log.info(
+    `stopping: ${clientRequests(server.openRequests)} open; waiting for them until ${isoIn(delayMs + graceMs)} at most`,
+  );
   await clock.sleep(delayMs, hurry).catch(() => undefined);
 
   const over = new AbortController();
-  const end = (): void => over.abort();
-  hurry.addEventListener('abort', end);
-  if (hurry.aborted) end();
-  const timer = setTimeout(() => {
-    log.warn(
-      `drain window over after ${Math.round(graceMs / 1000)} s: ${clientRequests(server.openRequests)} cut off`,
-    );
-    end();
-  }, graceMs);
-  if (hurry.aborted && server.openRequests > 0)
-    log.warn(`told to stop at once: ${clientRequests(server.openRequests)} cut off`);
+  const cutOff = (why: string): void => {
+    if (server.openRequests > 0) log.warn(`${why}: ${clientRequests(server.openRequests)} cut off`);
+    over.abort();
+  };
+  const onHurry = (): void => cutOff('told to stop at once');
+  hurry.addEventListener('abort', onHurry);
+  if (hurry.aborted) onHurry();
+  const timer = setTimeout(() => cutOff(`drain window over after ${graceMs / 1000} s`), graceMs);
   await server.close(over.signal);
   clearTimeout(timer);
-  hurry.removeEventListener('abort', end);
+  hurry.removeEventListener('abort', onHurry);
   log.info('stopped');
 }
 

@@ -1,11 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Clock } from '../../kernel/clock.ts';
 import { CodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Accepted } from '../exchange.ts';
 import type { Admission } from './access-control.ts';
+import { bind } from './bind.ts';
 import type { ClientAddress } from './client-address.ts';
 import { listenerRefusal, MAX_HEADER_LINES } from './listener-refusal.ts';
 import { createParserRefusals } from './parser-errors.ts';
@@ -16,6 +17,10 @@ import type { Router } from './router.ts';
 /** The request line and all headers together; tokens with hundreds of groups must fit. */
 const MAX_HEADER_BYTES = 256 * 1024;
 const MIN_TLS_VERSION = 'TLSv1.2';
+/** A connection that was made just before the listener closed may still bring its request. */
+const LATE_REQUEST_MS = 1_000;
+/** How long handlers may take after the last connection has gone. */
+const SETTLE_MS = 5_000;
 const NO_PARAMS = Object.freeze({});
 
 export interface HttpServerOptions {
@@ -46,9 +51,13 @@ export interface HttpServer {
   /** From now on answers say `Connection: close` and /readyz is 503. */
   startDraining(): void;
   readonly isDraining: boolean;
-  /** Requests whose answer is not complete. */
+  readonly isListening: boolean;
+  /** Requests whose answer is not complete, or whose handler is still at work. */
   readonly openRequests: number;
-  /** Stops accepting; resolves when every answer is complete, or the signal aborts. What connections are left then go. */
+  /**
+   * Stops accepting; resolves when every request is over, or shortly after the signal aborts. Connections without a
+   * request go at once, those that may be about to bring one a second later.
+   */
   close(signal: AbortSignal): Promise<void>;
   /** New connections get this certificate; a broken pair throws and the old one stays. */
   replaceCertificate(tls: { readonly cert: string; readonly key: string }): void;
@@ -61,16 +70,20 @@ export function createHttpServer(options: HttpServerOptions, parts: HttpServerPa
   const lastAnswers = new WeakMap<Socket, ServerResponse>();
   let isDraining = false;
   let openRequests = 0;
-  let onQuiet: () => void = () => undefined;
+  let onRequestOver: () => void = () => undefined;
 
   const onRequest = (message: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
     openRequests += 1;
     lastAnswers.set(message.socket, response);
     const requestId = nextRequestId();
-    response.once('close', () => {
+    let unfinished = 2;
+    const finished = (): void => {
+      unfinished -= 1;
+      if (unfinished > 0) return;
       openRequests -= 1;
-      if (openRequests === 0) onQuiet();
-    });
+      onRequestOver();
+    };
+    response.once('close', finished);
     const reply = createReply(response, {
       requestId,
       isDraining: () => isDraining,
@@ -94,7 +107,9 @@ export function createHttpServer(options: HttpServerOptions, parts: HttpServerPa
       clientIp: admission.kind === 'admitted' ? admission.ip : '',
       expectsContinue,
     });
-    void handle(request, reply, refusal);
+    const handled = handle(request, reply, refusal);
+    if (handled) void handled.then(finished);
+    else finished();
   };
 
   const server = listenerFor(options);
@@ -119,29 +134,53 @@ export function createHttpServer(options: HttpServerOptions, parts: HttpServerPa
   server.on('connect', (_message: IncomingMessage, socket: Socket) => refuse(socket, 'bad_request'));
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(socket, error));
 
+  /** When all connections are gone, what is left is to write down how it ended. */
+  const handlersToEnd = (): Promise<void> =>
+    new Promise((resolve) => {
+      const givenUp = setTimeout(resolve, SETTLE_MS);
+      onRequestOver = () => {
+        if (openRequests > 0) return;
+        clearTimeout(givenUp);
+        resolve();
+      };
+      onRequestOver();
+    });
+
   return {
-    listen: () => listenOn(server, options),
+    listen: () => bind(server, options),
     startDraining() {
       isDraining = true;
     },
     get isDraining() {
       return isDraining;
     },
+    get isListening() {
+      return server.listening;
+    },
     get openRequests() {
       return openRequests;
     },
-    close(signal) {
+    async close(signal) {
       const destroyAll = () => {
         for (const socket of sockets) socket.destroy();
       };
-      // Connections without a request under way must not hold up the end until they time out.
-      onQuiet = destroyAll;
+      let late: NodeJS.Timeout | undefined;
+      onRequestOver = () => {
+        server.closeIdleConnections();
+        if (openRequests > 0) return;
+        clearTimeout(late);
+        late = setTimeout(() => openRequests === 0 && destroyAll(), LATE_REQUEST_MS);
+      };
       signal.addEventListener('abort', destroyAll, { once: true });
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
       });
-      if (openRequests === 0 || signal.aborted) destroyAll();
-      return closed.finally(() => signal.removeEventListener('abort', destroyAll));
+      onRequestOver();
+      if (signal.aborted) destroyAll();
+      await closed;
+      clearTimeout(late);
+      signal.removeEventListener('abort', destroyAll);
+      await handlersToEnd();
     },
     replaceCertificate(tls) {
       if ('setSecureContext' in server) server.setSecureContext({ ...tls, minVersion: MIN_TLS_VERSION });
@@ -201,21 +240,4 @@ function listenerFor(options: HttpServerOptions): Server | TlsServer {
         minVersion: MIN_TLS_VERSION,
       })
     : createServer(settings);
-}
-
-function listenOn(server: Server | TlsServer, { host, port }: HttpServerOptions): Promise<{ port: number }> {
-  return new Promise((resolve, reject) => {
-    const failed = (cause: NodeJS.ErrnoException): void => {
-      const detail =
-        cause.code === 'EADDRINUSE'
-          ? `listen.port: ${host}:${port} is in use by another process; choose another port or stop it`
-          : `listen: cannot bind ${host}:${port} (${cause.code ?? cause.message})`;
-      reject(new CodedError('address_in_use', { detail, cause }));
-    };
-    server.once('error', failed);
-    server.listen({ host, port, backlog: 1024 }, () => {
-      server.off('error', failed);
-      resolve({ port: (server.address() as AddressInfo).port });
-    });
-  });
 }

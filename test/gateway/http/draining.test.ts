@@ -124,6 +124,47 @@ describe('closing', () => {
     await Promise.all([silent.closed, half.closed, idle.closed]);
   });
 
+  it('answers a request whose connection was made just before', async () => {
+    const late = await openRaw(listener.port);
+    late.send('GET / HT');
+    const idle = await openRaw(listener.port);
+    idle.send(GET);
+    await idle.received(/\{\}$/);
+    listener.server.startDraining();
+    const closed = listener.server.close(never);
+    await idle.closed;
+    late.send(`TP/1.1\r\n${H}\r\n`);
+    const { text, isReset } = await late.closed;
+    expect(answersIn(text).map(({ status }) => status)).toEqual([200]);
+    expect(isReset).toBe(false);
+    await closed;
+  });
+
+  it('waits for handlers that outlive their client', async () => {
+    const slow = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    const other = await startListener([
+      route((_request, reply) => {
+        reply.start(200, {});
+        begun.resolve();
+        return slow.promise;
+      }),
+    ]);
+    const connection = await openRaw(other.port);
+    connection.send(GET);
+    await begun.promise;
+    let isClosed = false;
+    const closed = other.server.close(AbortSignal.abort()).then(() => {
+      isClosed = true;
+    });
+    await connection.closed;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([isClosed, other.server.openRequests]).toEqual([false, 1]);
+    slow.resolve();
+    await closed;
+    expect(other.server.openRequests).toBe(0);
+  });
+
   it('destroys what is left when the signal aborts', async () => {
     const stream = await openRaw(listener.port);
     stream.send(STREAM);
