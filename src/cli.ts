@@ -52,6 +52,7 @@ export function createProgram(host: Host): Command {
     .configureOutput({
       writeOut: (text) => host.stdout.write(text),
       writeErr: (text) => host.stderr.write(text),
+      outputError: (text, write) => write(`${host.colour.red('Error:')} ${usageError(text)}\n`),
     });
 
   program.commandsGroup('Developer:');
@@ -91,6 +92,14 @@ async function run(program: Command, host: Host, args: readonly string[]): Promi
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
     return report(error, host);
   }
+}
+
+/** What commander says of a bad command line, in one line that ends with what to do. */
+function usageError(text: string): string {
+  const [problem = '', ...rest] = text.trim().split('\n');
+  const suggestion = /^\(Did you mean (.*)\?\)$/.exec(rest.join(' '))?.[1];
+  const fix = suggestion === undefined ? 'see --help' : `did you mean ${suggestion}?`;
+  return `${problem.replace(/^error: /, '').replace(/\.$/, '')} (${fix})`;
 }
 
 /** Says on stderr what went wrong and what to do. */

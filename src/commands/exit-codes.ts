@@ -31,7 +31,7 @@ const INTERRUPTED = 130;
 export function endingFor(error: unknown): Ending {
   if (!(error instanceof CodedError)) {
     const hint = 'This is a mistake in sallyport. Run the command again with --debug to see where.';
-    return { exitCode: FAILED, sentence: 'Something unexpected went wrong', hint };
+    return { exitCode: FAILED, sentence: `Something unexpected went wrong (${kindOf(error)})`, hint };
   }
   const failure = failures[error.code];
   return {
@@ -39,6 +39,12 @@ export function endingFor(error: unknown): Ending {
     sentence: failure.sentence(error.facts, error.detail),
     hint: failure.hint?.(error.facts),
   };
+}
+
+/** A code or a class: nothing that could hold what the error is about. */
+function kindOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'not even an error';
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }
 
 /** A command that was run for the developer ends this one with its own exit code. */
@@ -64,7 +70,10 @@ const again = ({ seconds }: Facts) =>
 
 /** Every code, its exit code and its words. */
 export const failures: Readonly<Record<ErrorCode, Failure>> = {
-  bad_usage: { exitCode: USAGE, sentence: says('The command was not understood'), hint: () => 'See --help.' },
+  bad_usage: {
+    exitCode: USAGE,
+    sentence: (_facts, detail) => `${detail ?? 'The command was not understood'} (see --help)`,
+  },
   interrupted: { exitCode: INTERRUPTED, sentence: () => 'Interrupted' },
   command_failed: { exitCode: FAILED, sentence: (_facts, detail) => detail ?? '' },
   not_built_yet: { exitCode: FAILED, sentence: says('This is not part of this version yet') },

@@ -19,8 +19,7 @@ export interface EmbeddedStore {
 
 /** A real embedded store with empty tables. It is copied from one made before: making the first takes seconds. */
 export async function openEmbeddedStore(): Promise<EmbeddedStore> {
-  const folder = newFolder();
-  cpSync(await emptyStore(), folder, { recursive: true });
+  const folder = await newEmbeddedFolder();
   const store = await open(folder);
   return {
     store,
@@ -28,6 +27,13 @@ export async function openEmbeddedStore(): Promise<EmbeddedStore> {
     close: () => store.close(),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+/** A folder for `store.embedded` with empty tables, for a process to open. */
+export async function newEmbeddedFolder(): Promise<string> {
+  const folder = newFolder();
+  cpSync(await emptyStore(), folder, { recursive: true });
+  return folder;
 }
 
 function open(folder: string): Promise<Store> {

@@ -84,7 +84,9 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs the command-line tool to its end. */
+const PATIENCE_MS = 60_000;
+
+/** Runs the command-line tool to its end; one that does not come to it is killed, and its code is null. */
 export async function sallyport(
   args: readonly string[],
   options: {
@@ -101,7 +103,9 @@ export async function sallyport(
       texts[name] += text;
     });
   }
+  const giveUp = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
   await once(child, 'close');
+  clearTimeout(giveUp);
   transcript.push(texts.stdout, texts.stderr);
   return { code: child.exitCode, ...texts };
 }

@@ -17,7 +17,10 @@ export function readTlsFiles(paths: { readonly cert: string; readonly key: strin
   const leaf = parsed('cert', paths.cert, 'a PEM certificate', () => new X509Certificate(cert));
   const privateKey = parsed('key', paths.key, 'an unencrypted PEM private key', () => createPrivateKey(key));
   if (!leaf.checkPrivateKey(privateKey)) {
-    throw invalid('key', `${paths.key} does not belong to the first certificate in ${paths.cert}`);
+    throw invalid(
+      'key',
+      `${paths.key} does not belong to the first certificate in ${paths.cert}; ${MISMATCH_FIX}`,
+    );
   }
   return {
     cert,
@@ -27,12 +30,22 @@ export function readTlsFiles(paths: { readonly cert: string; readonly key: strin
   };
 }
 
+const MISMATCH_FIX =
+  "name the key that the gateway's certificate was made with, and put that certificate before those of its authorities";
+const FIXES = {
+  cert: "name a file with the gateway's own certificate first, then those of its authorities, each between BEGIN CERTIFICATE and END CERTIFICATE",
+  key: 'remove its passphrase (openssl pkey -in … -out …), or name the right file',
+} as const;
+
 function read(name: 'cert' | 'key', path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
     const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
-    throw invalid(name, `${path} cannot be read (${reason})`);
+    throw invalid(
+      name,
+      `${path} cannot be read (${reason}); check the path, and that the user who runs the gateway may read it`,
+    );
   }
 }
 
@@ -41,7 +54,7 @@ function parsed<T>(name: 'cert' | 'key', path: string, what: string, parse: () =
   try {
     return parse();
   } catch {
-    throw invalid(name, `${path} does not hold ${what}`);
+    throw invalid(name, `${path} does not hold ${what}; ${FIXES[name]}`);
   }
 }
 

@@ -30,6 +30,11 @@ export type ProviderDocument = Readonly<z.infer<typeof Document>>;
 
 const ENDPOINTS = ['authorization_endpoint', 'token_endpoint', 'jwks_uri', 'userinfo_endpoint'] as const;
 
+const REACH_FIX =
+  'the gateway needs it to start: check the address, name resolution, firewalls, and oidc.use_proxy when the way leads through a proxy';
+const PLACE_FIX =
+  'check oidc.issuer, and name the document in oidc.discovery_url when it is not below the issuer';
+
 /**
  * Reads the provider's discovery document (OpenID Connect Discovery 1.0 section 4). Throws CodedError `idp_unreachable`
  * when nothing answers, `idp_misconfigured` when what answers is not this issuer's document.
@@ -48,8 +53,10 @@ export async function discoverProvider(
     return response.json().catch(() => undefined);
   }).catch((error: unknown) => {
     if (!isCodedError(error)) throw error;
-    if (error.code !== 'idp_unreachable') throw misconfigured(`no discovery document: ${error.detail}`);
-    throw new CodedError(error.code, { detail: `${setting} ${url} ${error.detail}`, cause: error });
+    if (error.code !== 'idp_unreachable')
+      throw misconfigured(`no discovery document: ${error.detail}; ${PLACE_FIX}`);
+    const detail = `${setting} ${url} ${error.detail}; ${REACH_FIX}`;
+    throw new CodedError(error.code, { detail, cause: error });
   });
   const parsed = Document.safeParse(body);
   if (!parsed.success) {
@@ -57,7 +64,7 @@ export async function discoverProvider(
     throw misconfigured(
       names.length > 0
         ? `the discovery document lacks or garbles ${names.join(', ')}`
-        : 'this is no discovery document',
+        : `this is no discovery document; ${PLACE_FIX}`,
     );
   }
   const document = parsed.data;

@@ -4,7 +4,7 @@ import type { Log } from '../../kernel/log.ts';
 import type { Secret } from '../../kernel/secret.ts';
 import { type ClientAssertionOptions, createClientAssertion } from './client-assertion.ts';
 import { ID_TOKEN_ALGORITHMS, type IdTokenAlgorithm } from './id-token.ts';
-import { isTestSetUp, type ProviderDocument } from './openid-discovery.ts';
+import type { ProviderDocument } from './openid-discovery.ts';
 import type { ClientCredential } from './openid-exchange.ts';
 
 export type TokenEndpointAuthMethod = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt';
@@ -46,11 +46,6 @@ export function checkSetup(
     );
   if (userinfoFallback && document.userinfo_endpoint === undefined)
     throw misconfigured('userinfo_fallback', 'the provider names no userinfo_endpoint');
-  if (isTestSetUp(document.issuer)) {
-    log.warn(
-      `oidc.issuer ${document.issuer} is plain http: tokens and the client secret travel unencrypted. That is for test set-ups.`,
-    );
-  }
   const offered = document.id_token_signing_alg_values_supported;
   if (offered && !offered.includes(algorithm)) {
     log.warn(

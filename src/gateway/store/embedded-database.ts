@@ -8,6 +8,9 @@ import { type EmbeddedThread, startEmbeddedThread, type ThreadHandlers } from '.
 import { lockFolder } from './folder-lock.ts';
 import { createSocketDatabase } from './sql-database.ts';
 
+/** A thread that has said nothing for the time of so many statements does not answer any more. */
+const SILENT_STATEMENTS = 5;
+
 /**
  * Opens (or makes) the embedded database in a folder, for this process alone. A thread that dies is started again by the next
  * statement. Throws CodedError `store_locked`, `store_unreachable`, `store_unsupported`.
@@ -22,23 +25,31 @@ export async function openEmbeddedDatabase(
   let connections = 0;
   let current: ReturnType<typeof createEmbeddedSocket> | undefined;
   let running: Promise<EmbeddedThread> | undefined;
+  /** What `running` has resolved to. */
+  let alive: EmbeddedThread | undefined;
 
   const handlers: ThreadHandlers = {
     data(connection, bytes) {
       if (connection === connections) current?.receive(bytes);
     },
     ended(reason) {
-      running = undefined;
+      running = alive = undefined;
       log.error(`embedded store stopped (${reason}); starting it again`);
       current?.destroy(gone('EMBEDDED_STOPPED'));
     },
   };
 
   const thread = (): Promise<EmbeddedThread> => {
-    running ??= startEmbeddedThread(join(folder, 'data'), handlers).catch((error: unknown) => {
-      running = undefined;
-      throw error;
-    });
+    running ??= startEmbeddedThread(join(folder, 'data'), handlers).then(
+      (thread) => {
+        alive = thread;
+        return thread;
+      },
+      (error: unknown) => {
+        running = undefined;
+        throw error;
+      },
+    );
     return running;
   };
 
@@ -66,13 +77,17 @@ export async function openEmbeddedDatabase(
   const database = createSocketDatabase(socket, statementTimeoutMs);
   return {
     ...database,
+    reset() {
+      database.reset();
+      const silentMs = alive?.silentMs() ?? 0;
+      if (silentMs > SILENT_STATEMENTS * statementTimeoutMs)
+        alive?.kill(`no answer in ${Math.round(silentMs / 1000)} seconds; is the disk full?`);
+    },
     async close() {
-      try {
-        await database.close();
-        await (await running)?.close();
-      } finally {
-        release();
-      }
+      await database.close();
+      const last = await running?.catch(() => undefined);
+      await last?.close();
+      release();
     },
   };
 }
@@ -82,7 +97,7 @@ function makeFolder(folder: string): void {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (cause) {
     const reason = cause instanceof Error && 'code' in cause ? cause.code : cause;
-    const detail = `store.embedded: cannot make the folder ${folder} (${reason})`;
+    const detail = `store.embedded: cannot make the folder ${folder} (${reason}); name one that the user who runs the gateway may make or write`;
     throw new CodedError('store_unreachable', { detail, cause });
   }
 }

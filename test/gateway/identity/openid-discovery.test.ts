@@ -32,11 +32,6 @@ const changed = (change: Record<string, unknown>) =>
   });
 
 describe('discovery', () => {
-  it('warns that an http issuer is for test set-ups', async () => {
-    await create();
-    expect(log.at('warn')).toEqual([expect.stringContaining('test set-ups')]);
-  });
-
   it('takes the document from discovery_url, and the issuer must still be the configured one', async () => {
     const discoveryUrl = `${idp.issuer}${DOCUMENT}`;
     expect((await create({ discoveryUrl })).issuer).toBe(idp.issuer);
@@ -146,7 +141,7 @@ describe('discovery', () => {
     idp.intercept(DOCUMENT, () => undefined);
     expect(await failureOf(create({ budgets: { discoveryMs: 100 } }))).toMatchObject({
       code: 'idp_unreachable',
-      detail: `oidc.issuer ${idp.issuer}${DOCUMENT} timed out after 100ms`,
+      detail: expect.stringContaining(`oidc.issuer ${idp.issuer}${DOCUMENT} timed out after 100ms; `),
     });
   });
 });
