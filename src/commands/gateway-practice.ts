@@ -24,6 +24,9 @@ export async function preparePractice(host: Host, options: GatewayCommandOptions
   // One that cannot be read is refused when it is loaded.
   const text = path === undefined ? NO_FILE.text : await readFile(path, 'utf8').catch(() => '');
   const written = writtenKeys(text);
+  const writtenHost = written.text('listen.host') ?? HOST;
+  // Before the file is judged as one for others: only a variable has to wait for its value.
+  if (!writtenHost.includes('$')) refuseOtherAddress(writtenHost);
   const port = written.number('listen.port') ?? (await freePort(FIRST_PORT));
   const plan = await planPractice(port);
   const folder = openPracticeFolder(options.data === undefined ? undefined : resolve(host.cwd, options.data));
@@ -37,7 +40,7 @@ export async function preparePractice(host: Host, options: GatewayCommandOptions
     };
     const inputs = { env: host.env, readFile: readSecretFile, fill };
     const loaded = path === undefined ? loadFilled(inputs) : await loadConfig(path, inputs);
-    refuseOtherAddresses(loaded);
+    refuseOtherAddress(loaded.config.listen.host);
     const publicUrl = loaded.config.listen.public_url ?? `http://${HOST}:${port}`;
     const practice = await startPractice(plan, publicUrl);
     return {
@@ -77,8 +80,7 @@ function practiceUpstream({ env }: Host, { modelUrl }: PracticePlan) {
 }
 
 /** Anybody can sign in as anybody: nobody but this machine may reach it. */
-function refuseOtherAddresses({ config }: LoadedConfig): void {
-  const { host } = config.listen;
+function refuseOtherAddress(host: string): void {
   const address = parseIpAddress(host);
   if (host === 'localhost' || (address && kindOfAddress(address) === 'loopback')) return;
   throw new CodedError('config_invalid', {

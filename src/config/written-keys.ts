@@ -5,6 +5,8 @@ export interface WrittenKeys {
   has(path: string): boolean;
   /** A number written out at this dotted path. */
   number(path: string): number | undefined;
+  /** A text written out at this dotted path, as it stands: `${…}` is not looked into. */
+  text(path: string): string | undefined;
 }
 
 /** Reads a file's keys leniently: one that is no YAML has none, and is refused when it is checked. */
@@ -17,6 +19,10 @@ export function writtenKeys(text: string): WrittenKeys {
     number(path) {
       const value = at(path);
       return typeof value === 'number' ? value : undefined;
+    },
+    text(path) {
+      const value = at(path);
+      return typeof value === 'string' ? value : undefined;
     },
   };
 }

@@ -8,6 +8,7 @@ import { createLineWriter, type LineWriter } from './audit/line-writer.ts';
 import { createReopenableFile } from './audit/reopenable-file.ts';
 import { builtinModels } from './catalog/builtin-models.ts';
 import { createCatalog } from './catalog/catalog.ts';
+import { appendable } from './doors/appendable.ts';
 import { BANNER, bootFacts, bootWarnings, PRACTICE_BANNER } from './doors/boot-report.ts';
 import { type Closing, createClosing } from './doors/closing.ts';
 import { drain } from './doors/drain.ts';
@@ -95,10 +96,7 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
 
   try {
     audit('config.load', undefined, { path: loaded.path, sha256: loaded.sha256 });
-    if (isSpeaker(settings)) {
-      for (const { path, message } of loaded.warnings) log.warn(`${path}: ${message}`);
-      for (const warning of bootWarnings(config, environment)) log.warn(warning);
-    }
+    if (isSpeaker(settings)) for (const warning of bootWarnings(loaded, environment)) log.warn(warning);
 
     const publicUrl = publicUrlOf(config);
     const tls = config.listen.tls && readTlsFiles(config.listen.tls);
@@ -204,7 +202,7 @@ function openAuditLines(target: string, { stdout }: Outside, stderrLines: LineWr
   if (target === 'stderr') return { lines: stderrLines, reopen: () => undefined };
   if (target === 'stdout')
     return { lines: createLineWriter(stdout, STREAM_BUFFER_BYTES), reopen: () => undefined };
-  const file = createReopenableFile(target.replace(/^file:/, ''));
+  const file = createReopenableFile(appendable(target.replace(/^file:/, '')));
   return { lines: createLineWriter(file, STREAM_BUFFER_BYTES), reopen: () => file.reopen() };
 }
 

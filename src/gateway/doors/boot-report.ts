@@ -1,5 +1,6 @@
 import type { Environment } from '../../config/environment.ts';
 import type { GatewayConfig } from '../../config/gateway-config.ts';
+import type { LoadedConfig } from '../../config/load.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 /** What an operator reads between the migrations and the listening line. */
@@ -44,11 +45,17 @@ export function bootFacts(
   ];
 }
 
-/** What boots but deserves a second look; the configuration's own warnings come from its loader. */
-export function bootWarnings(config: GatewayConfig, environment: Environment): readonly string[] {
+/** What boots but deserves a second look, in the file and around it. */
+export function bootWarnings(
+  { config, warnings }: Pick<LoadedConfig, 'config' | 'warnings'>,
+  environment: Environment,
+): readonly string[] {
   const { httpsProxy, httpProxy } = environment.proxies;
   const isProxyIgnored = (httpsProxy ?? httpProxy) !== undefined && config.oidc.use_proxy === undefined;
   return [
+    ...warnings.map(
+      ({ path, message, hint }) => `${path} ${message}${hint === undefined ? '' : `; ${hint}`}`,
+    ),
     ...environment.warnings,
     ...(isProxyIgnored
       ? [
