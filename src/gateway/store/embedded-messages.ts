@@ -4,7 +4,8 @@ export type ToWorker =
   | { readonly kind: 'hang_up'; readonly connection: number }
   | { readonly kind: 'close' };
 
-/** What it says. */
+/** What it says. `done` follows each batch and each hang-up. */
 export type FromWorker =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'data'; readonly connection: number; readonly bytes: Uint8Array };
+  | { readonly kind: 'data'; readonly connection: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'done' };

@@ -8,7 +8,11 @@ import type { FromWorker, ToWorker } from './embedded-messages.ts';
 /** The thread that holds the embedded database. */
 export interface EmbeddedThread {
   post(message: ToWorker): void;
-  /** Lets the database finish and ends. */
+  /** For how long it has owed an answer. Out of disk space, for one, the database turns in a circle and says nothing. */
+  silentMs(): number;
+  /** Ends it in the middle of what it does; the handler `ended` is told. */
+  kill(reason: string): void;
+  /** Lets the database finish, but not for ever, and ends. */
   close(): Promise<void>;
 }
 
@@ -21,6 +25,9 @@ export interface ThreadHandlers {
 /** What the embedded database writes into its folder; another number is another release's and unreadable to this one. */
 const DATA_VERSION = '18';
 
+const OPENING_MS = 60_000;
+const CLOSING_MS = 5_000;
+
 /** Resolves when the database is open. Throws CodedError `store_unreachable`, `store_unsupported`. */
 export async function startEmbeddedThread(folder: string, handlers: ThreadHandlers): Promise<EmbeddedThread> {
   refuseOtherVersions(folder);
@@ -30,22 +37,43 @@ export async function startEmbeddedThread(folder: string, handlers: ThreadHandle
     reason = error instanceof Error ? error.message : String(error);
   });
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  const endAfter = (ms: number, why: string) => setTimeout(() => end(why), ms);
+  const end = (why: string): void => {
+    reason = why;
+    void worker.terminate();
+  };
+
+  const opening = endAfter(OPENING_MS, `no answer in ${OPENING_MS / 1000} seconds`);
   const ready = new Promise<true>((resolve) => worker.once('message', () => resolve(true)));
-  if (!(await Promise.race([ready, exited]))) throw unopened(folder, reason);
+  const isReady = await Promise.race([ready, exited]);
+  clearTimeout(opening);
+  if (!isReady) throw unopened(folder, reason);
 
   let isClosing = false;
+  let owed = 0;
+  let lastSign = performance.now();
   worker.on('message', (message: FromWorker) => {
+    lastSign = performance.now();
     if (message.kind === 'data') handlers.data(message.connection, message.bytes);
+    if (message.kind === 'done') owed -= 1;
   });
   void exited.then(() => {
     if (!isClosing) handlers.ended(reason);
   });
   return {
-    post: (message) => worker.postMessage(message),
+    post(message) {
+      if (owed === 0) lastSign = performance.now();
+      owed += 1;
+      worker.postMessage(message);
+    },
+    silentMs: () => (owed === 0 ? 0 : performance.now() - lastSign),
+    kill: end,
     async close() {
       isClosing = true;
       worker.postMessage({ kind: 'close' } satisfies ToWorker);
+      const closing = endAfter(CLOSING_MS, 'closed');
       await exited;
+      clearTimeout(closing);
     },
   };
 }

@@ -18,7 +18,7 @@ let current = 0;
 send({ kind: 'ready' });
 
 port.on('message', (message: ToWorker) => {
-  work = work.then(() => handle(message));
+  work = work.then(() => handle(message)).then(() => send({ kind: 'done' }));
 });
 
 async function handle(message: ToWorker): Promise<void> {
