@@ -7,6 +7,7 @@ import { checkListen, isLoopback, listenShape } from './listen.ts';
 import { loadTestModeShape } from './load-test-mode.ts';
 import { logShape } from './log.ts';
 import { type AllowListJudge, checkManaged, type JudgeAllowList, managedShape } from './managed.ts';
+import { checkMetrics, metricsShape } from './metrics.ts';
 import { checkModels, modelsShape } from './models.ts';
 import { checkOidc, oidcShape } from './oidc.ts';
 import { rateLimitsShape } from './rate-limits.ts';
@@ -42,6 +43,7 @@ export const gatewayConfigShape = z
     access_control: accessControlShape.prefault({}),
     shutdown: shutdownShape.prefault({}),
     log: logShape.prefault({}),
+    metrics: metricsShape.prefault({}),
     load_test_mode: loadTestModeShape.optional(),
   })
   .meta({ title: 'gateway.yaml', description: 'Configuration of a Sallyport gateway.' });
@@ -81,6 +83,7 @@ export function checkRelations(
   const judge = judgeAllowList && judgeIn(config, judgeAllowList);
   checkManaged(config.managed, oidc?.allowed_email_domains, judge, report);
   checkLimits(config.limits, report);
+  checkMetrics(config.metrics, report);
   const isForwardedTo = listen?.trusted_proxies?.length !== 0 || report.has(['listen', 'public_url']);
   checkAccessControl(config.access_control, isLoopback(listen?.host ?? '') && !isForwardedTo, report);
 }

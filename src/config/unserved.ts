@@ -3,7 +3,7 @@ import { type ConfigNode, gap, type ListNode, type MapNode } from './source-tree
 
 const MESSAGE = 'is not part of this version yet';
 
-const LATER_SECTIONS = new Set(['admin', 'enforcement', 'pricing', 'telemetry', 'metrics']);
+const LATER_SECTIONS = new Set(['admin', 'enforcement', 'pricing', 'telemetry']);
 const LATER_PROVIDERS = new Set(['bedrock', 'mantle', 'anthropicAws', 'vertex', 'foundry']);
 const LATER_AUTH = new Set([
   'federation_rule_id',
