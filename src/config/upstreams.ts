@@ -65,14 +65,12 @@ const upstreamShape = z
       .meta({
         title: 'Priority',
         description:
-          'Lower ones are tried first; upstreams of equal priority share the load. By default list order.',
+          'Lower ones are tried first; upstreams of equal priority share the conversations. By default the place in the list, counted from 0.',
         examples: [1],
-        isLater: true,
       }),
     weight: whole(1, 1_000_000).default(1).meta({
       title: 'Weight',
-      description: 'Share among upstreams of equal priority.',
-      isLater: true,
+      description: 'Share of the conversations among upstreams of equal priority.',
     }),
     strip: z
       .union([z.literal('auto'), z.literal(false), listOf(text(), 'names')], {
@@ -88,9 +86,9 @@ const upstreamShape = z
       .optional()
       .meta({
         title: 'Connections',
-        description: 'Bound on concurrent requests. By default none.',
+        description:
+          'Bound on concurrent requests of each process; others wait in line, for timeouts.upstream_ttfb_ms at most. By default none.',
         examples: [256],
-        isLater: true,
       }),
   })
   .meta({ title: 'Upstream', description: 'A place that serves inference.' });
@@ -118,6 +116,21 @@ export function checkUpstreams(
     if (upstream.auth) checkAuth(index, report);
     checkHeaderNames(Object.keys(upstream.headers ?? {}), ['upstreams', index, 'headers'], report);
     checkAddress(upstream, index, allowsLoopback, report);
+  }
+  checkPriorities(upstreams ?? [], report);
+}
+
+/** A place in the list and a number of the operator's are compared: that deserves a second look. */
+function checkPriorities(upstreams: Upstreams, report: Report): void {
+  const hasPriority = (index: number) => report.has(['upstreams', index, 'priority']);
+  if (!upstreams.some((_upstream, index) => hasPriority(index))) return;
+  for (const index of upstreams.keys()) {
+    if (hasPriority(index)) continue;
+    report.warning(
+      ['upstreams', index],
+      `has no priority while others have one: its place in the list counts, ${index}`,
+      'give each of them a priority:',
+    );
   }
 }
 

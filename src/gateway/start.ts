@@ -23,6 +23,7 @@ import {
   publicUrlOf,
   serverOptions,
   storeOptions,
+  upstreamOptions,
 } from './doors/settings.ts';
 import { startSweeping } from './doors/sweeping.ts';
 import { readTlsFiles } from './doors/tls-files.ts';
@@ -134,7 +135,7 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
     const inference = createInference({
       readBody: createBodyReader({ maxBytes: config.limits.max_request_bytes }),
       authorise,
-      send: createUpstreams({ upstreams, ttfbMs: config.timeouts.upstream_ttfb_ms }, log),
+      send: createUpstreams({ upstreams, ttfbMs: config.timeouts.upstream_ttfb_ms }, { audit, log, clock }),
       relay: createRelay(clock),
       audit,
       clock,
@@ -212,7 +213,7 @@ function openUpstreams(
   outbound: Outbound,
   closing: Closing,
 ): readonly Upstream[] {
-  return upstreams.map((entry) => {
+  return upstreams.map((entry, index) => {
     const provider = createProvider(providerSettings(entry));
     const transport = createTransport({
       origin: provider.origin,
@@ -220,6 +221,6 @@ function openUpstreams(
       idleTimeoutMs: timeouts.upstream_idle_ms,
     });
     closing.add(() => transport.close());
-    return { name: entry.name, provider, transport };
+    return { name: entry.name, provider, transport, ...upstreamOptions(entry, index) };
   });
 }

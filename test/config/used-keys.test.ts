@@ -14,9 +14,6 @@ interface Schema {
 /** Keys that are judged when the file is read and mean nothing afterwards. */
 const forTheLoader = /^(?:managed\.unknown_keys|load_test_mode\..*)$/;
 
-/** Their names mean something else where the gateway has them. */
-const homonym = /^upstreams\.max_connections$/;
-
 // Only these files may see the configuration.
 const gateway = fileURLToPath(new URL('../../src/gateway/', import.meta.url));
 const readers = ['start.ts', ...readdirSync(`${gateway}doors`).map((name) => `doors/${name}`)];
@@ -27,8 +24,7 @@ const isUnused = (schema: Schema) => schema.description?.endsWith(' Not used by 
 
 it('a key is said to be unused exactly when the gateway does not read it', () => {
   const keys = leavesOf(root, '').filter(({ path }) => !forTheLoader.test(path));
-  const isRead = (path: string) =>
-    !homonym.test(path) && new RegExp(`\\b${path.split('.').at(-1)}\\b`).test(source);
+  const isRead = (path: string) => new RegExp(`\\b${path.split('.').at(-1)}\\b`).test(source);
   const unread = keys.filter(({ path }) => !isRead(path));
   const unused = keys.filter(({ schema }) => isUnused(schema));
   expect(unused.map(({ path }) => path)).toEqual(unread.map(({ path }) => path));

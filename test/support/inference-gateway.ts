@@ -1,6 +1,6 @@
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { buildConnector } from 'undici';
-import type { AuditFields, Caller, CatalogModel, Permit } from '../../src/gateway/exchange.ts';
+import type { Audit, AuditFields, Caller, CatalogModel, Permit } from '../../src/gateway/exchange.ts';
 import { createBodyReader } from '../../src/gateway/http/body.ts';
 import { createRouter } from '../../src/gateway/http/router.ts';
 import { createHttpServer } from '../../src/gateway/http/server.ts';
@@ -10,7 +10,7 @@ import type { Provider } from '../../src/gateway/upstream/provider.ts';
 import { type AnthropicOptions, createAnthropic } from '../../src/gateway/upstream/providers/anthropic.ts';
 import { createTransport } from '../../src/gateway/upstream/transport.ts';
 import { createUpstreams } from '../../src/gateway/upstream/upstreams.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { CodedError } from '../../src/kernel/coded-error.ts';
 import type { Log } from '../../src/kernel/log.ts';
 import { secret } from '../../src/kernel/secret.ts';
@@ -23,6 +23,10 @@ export interface TestUpstream {
   readonly modelIds?: Readonly<Record<string, string>>;
   /** Changes to the provider's descriptor. */
   readonly descriptor?: Partial<Provider>;
+  /** Its place in the list unless given. */
+  readonly priority?: number;
+  readonly weight?: number;
+  readonly maxConnections?: number;
 }
 
 export interface TestGatewayOptions {
@@ -31,12 +35,16 @@ export interface TestGatewayOptions {
   readonly relay?: RelayOptions;
   readonly maxBytes?: number;
   readonly caller?: Partial<Caller>;
+  /** What the choice among upstreams goes by. */
+  readonly upstreamClock?: Clock;
 }
 
 export interface TestGateway {
   readonly url: string;
   /** The `inference` events so far. */
   readonly events: readonly AuditFields[];
+  /** The `upstream.cooldown` events so far. */
+  readonly cooldowns: readonly AuditFields[];
   /** Resolves with the event of that number, past or future. */
   event(index?: number): Promise<AuditFields>;
   readonly log: readonly string[];
@@ -50,8 +58,13 @@ export async function startInferenceGateway(
 ): Promise<TestGateway> {
   const events: AuditFields[] = [];
   const lines: string[] = [];
+  const cooldowns: AuditFields[] = [];
   const waiting: (() => void)[] = [];
   const log = memoryLog(lines);
+  const audit: Audit = (name, _requestId, fields) => {
+    (name === 'inference' ? events : cooldowns).push(fields);
+    for (const wake of waiting.splice(0)) wake();
+  };
   const transports = upstreams.map(({ url }) =>
     createTransport({
       origin: new URL(url).origin,
@@ -66,6 +79,9 @@ export async function startInferenceGateway(
       {
         upstreams: upstreams.map((upstream, i) => ({
           name: upstream.name,
+          priority: upstream.priority ?? i,
+          weight: upstream.weight ?? 1,
+          maxConnections: upstream.maxConnections,
           provider: {
             ...createAnthropic({
               baseUrl: upstream.url,
@@ -80,13 +96,10 @@ export async function startInferenceGateway(
         })),
         ttfbMs: options.ttfbMs ?? 120_000,
       },
-      log,
+      { audit, log, clock: options.upstreamClock ?? systemClock },
     ),
     relay: createRelay(systemClock, options.relay),
-    audit: (_event, _requestId, fields) => {
-      events.push(fields);
-      for (const wake of waiting.splice(0)) wake();
-    },
+    audit,
     clock: systemClock,
   });
   const caller: Caller = {
@@ -131,6 +144,7 @@ export async function startInferenceGateway(
   return {
     url: `http://127.0.0.1:${port}`,
     events,
+    cooldowns,
     log: lines,
     async event(index = 0) {
       for (;;) {

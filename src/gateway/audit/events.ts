@@ -159,13 +159,12 @@ export const auditEvents: Readonly<Record<AuditEventName, EventDescription>> = {
     fields: { ...client, actor: text('who'), removed: count('rows removed') },
   },
   'upstream.cooldown': {
-    isLater: true,
     when: 'an upstream is left alone for a while, or is back',
     fields: {
       upstream: text('its name'),
       state: text('`started` or `ended`'),
-      seconds: count('how long'),
-      reason: text('why'),
+      seconds: count('how long it will be left alone, or how long it was'),
+      reason: text('`answered_` and the status, `not_reached` or `trial_failed`'),
     },
   },
   'gateway.stop': {

@@ -1,6 +1,8 @@
 import type { Environment } from '../../config/environment.ts';
 import type { GatewayConfig } from '../../config/gateway-config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
+import { tiersOf } from '../upstream/tiers.ts';
+import { upstreamOptions } from './settings.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 /** What an operator reads between the migrations and the listening line. */
@@ -35,7 +37,8 @@ export function bootFacts(
     `groups: ${oidc.allowed_groups?.join(', ') ?? 'any'} (from ${
       oidc.google_groups ? "Google's directory" : `the claim ${oidc.groups_claim}`
     })`,
-    `upstreams: ${upstreams.map((upstream) => `${upstream.name} (${upstream.provider})`).join(', then ')}`,
+    `upstreams: ${upstreamOrder(upstreams)}`,
+    `upstream requests: ${upstreamBounds(upstreams)}`,
     'telemetry: off',
     `policies: ${managed.policies.length === 0 ? 'none; every developer may use every model' : managed.policies.length}`,
     'caps: off',
@@ -43,6 +46,24 @@ export function bootFacts(
       ? ['network: names go to the HTTP proxy unresolved (CLAUDE_GATEWAY_PROXY_IS_EGRESS_BOUNDARY)']
       : []),
   ];
+}
+
+/** Those that share the load are named together, each with its weight. */
+function upstreamOrder(upstreams: GatewayConfig['upstreams']): string {
+  const entries = upstreams.map((entry, index) => ({ ...entry, ...upstreamOptions(entry, index) }));
+  const nameOf = ({ name, provider, weight }: (typeof entries)[number], isShared: boolean): string =>
+    `${name} (${provider}${isShared ? `, weight ${weight}` : ''})`;
+  return tiersOf(entries)
+    .map((tier) => tier.map((entry) => nameOf(entry, tier.length > 1)).join(' or '))
+    .join(', then ');
+}
+
+/** How many requests may be under way, in each process. */
+function upstreamBounds(upstreams: GatewayConfig['upstreams']): string {
+  const bounded = upstreams.flatMap(({ name, max_connections: max }) =>
+    max === undefined ? [] : [`at most ${max} at a time to ${name}`],
+  );
+  return (bounded.length < upstreams.length ? [...bounded, 'no bound'] : bounded).join(', ');
 }
 
 /** What boots but deserves a second look, in the file and around it. */

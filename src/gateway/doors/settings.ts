@@ -8,6 +8,7 @@ import type { ModelPolicy } from '../policy/authorise.ts';
 import type { StoreOptions } from '../store/open.ts';
 import type { AnthropicOptions } from '../upstream/providers/anthropic.ts';
 import type { ProviderSettings } from '../upstream/providers/table.ts';
+import type { Upstream } from '../upstream/upstreams.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 /** What each part asks for, read from the sections of `gateway.yaml`. Here the file's words become the code's. */
@@ -99,6 +100,14 @@ export function modelPolicies({ managed }: GatewayConfig): readonly ModelPolicy[
       },
     };
   });
+}
+
+/** Without a priority of its own an upstream has its place in the list. */
+export function upstreamOptions(
+  { priority, weight, max_connections: maxConnections }: GatewayConfig['upstreams'][number],
+  index: number,
+): Pick<Upstream, 'priority' | 'weight' | 'maxConnections'> {
+  return { priority: priority ?? index, weight, maxConnections };
 }
 
 export function providerSettings(upstream: GatewayConfig['upstreams'][number]): ProviderSettings {

@@ -19,9 +19,17 @@ export interface TransportOptions {
 export interface Transport {
   /**
    * Resolves with the answer's head; rejects with the network's error when none arrives, or as soon as `gone` aborts.
-   * The wait for the head begins when the request has been sent.
+   * The wait for the head begins when the request has been sent. `onOver` is called once, when nothing more will happen:
+   * the answer is complete, broken or given up, or there is none.
    */
-  send(request: Prepared, headersTimeoutMs: number, gone: AbortSignal): Promise<TransportAnswer>;
+  send(
+    request: Prepared,
+    headersTimeoutMs: number,
+    gone: AbortSignal,
+    onOver?: () => void,
+  ): Promise<TransportAnswer>;
+  /** Whether what `send` rejected with says that there was no connection to be had. */
+  isUnreached(error: unknown): boolean;
   close(): Promise<void>;
 }
 
@@ -38,8 +46,14 @@ const MAX_WAITING_BYTES = 256 * 1024;
  * there are requests. Redirects are answers like any other.
  */
 export function createTransport({ origin, connect, idleTimeoutMs }: TransportOptions): Transport {
+  const connectErrors = new WeakSet<Error>();
   const pool = new Pool(origin, {
-    connect,
+    connect: (options, callback) =>
+      connect(options, (...outcome) => {
+        const [error] = outcome;
+        if (error) connectErrors.add(error);
+        callback(...outcome);
+      }),
     connections: null,
     pipelining: 1,
     allowH2: false,
@@ -48,7 +62,7 @@ export function createTransport({ origin, connect, idleTimeoutMs }: TransportOpt
     bodyTimeout: idleTimeoutMs,
   });
   return {
-    send: ({ path, headers, body }, headersTimeout, gone) =>
+    send: ({ path, headers, body }, headersTimeout, gone, onOver) =>
       new Promise((resolve, reject) => {
         const { handler, abort } = createExchange(
           (answer) => {
@@ -59,11 +73,13 @@ export function createTransport({ origin, connect, idleTimeoutMs }: TransportOpt
             gone.removeEventListener('abort', abort);
             reject(error);
           },
+          onOver,
         );
         if (gone.aborted) return abort();
         gone.addEventListener('abort', abort);
         pool.dispatch({ path, method: 'POST', headers, body, headersTimeout }, handler);
       }),
+    isUnreached: (error) => error instanceof Error && connectErrors.has(error),
     close: () => pool.destroy(),
   };
 }
@@ -72,6 +88,7 @@ export function createTransport({ origin, connect, idleTimeoutMs }: TransportOpt
 function createExchange(
   resolve: (answer: TransportAnswer) => void,
   reject: (error: Error) => void,
+  onOver: (() => void) | undefined,
 ): Exchange {
   let controller: Dispatcher.DispatchController | undefined;
   let sink: AnswerSink | undefined;
@@ -95,6 +112,7 @@ function createExchange(
   const finish = (how: Error | 'end'): void => {
     if (ending !== undefined) return;
     ending = how;
+    onOver?.();
     if (!hasHead && how !== 'end') reject(how);
     else if (sink) tell(sink, how);
   };

@@ -1,26 +1,38 @@
-import { CodedError, isCodedError } from '../../kernel/coded-error.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { CodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
-import type { Accepted, Answer, AnswerSource, Plan } from '../exchange.ts';
-import { collectBody } from './collect-body.ts';
+import type { Accepted, Answer, Audit, Plan } from '../exchange.ts';
+import { createConnectionLimit } from './connection-limit.ts';
+import { type Cooldown, createCooldown, type Outcome } from './cooldown.ts';
+import { logFailure } from './failure-log.ts';
 import { type Failure, finalFailure } from './final-failure.ts';
 import type { Endpoint, Provider, Verdict } from './provider.ts';
-import { answerHeaders } from './response-headers.ts';
-import type { Transport, TransportAnswer } from './transport.ts';
+import { createRouting, type Route } from './routing.ts';
+import type { Transport } from './transport.ts';
+import { type Asked, createTurns, type Turn, type TurnOptions } from './turn.ts';
 
 export interface Upstream {
   readonly name: string;
   readonly provider: Provider;
   readonly transport: Transport;
+  /** Lower ones are asked first; equal ones share the conversations, by weight. */
+  readonly priority: number;
+  readonly weight: number;
+  /** Bound on the requests under way; undefined: none. */
+  readonly maxConnections: number | undefined;
 }
 
-export interface UpstreamsOptions {
-  /** In the order they are tried. */
+export interface UpstreamsOptions extends TurnOptions {
   readonly upstreams: readonly Upstream[];
-  /** The wait for headers of a streamed request to an upstream that bounds it. */
-  readonly ttfbMs: number;
 }
 
-/** The attempts at one request: `next` tries upstreams in order until one gives an answer for the client. */
+export interface UpstreamsParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly audit: Audit;
+}
+
+/** The attempts at one request: `next` asks upstreams in turn until one gives an answer for the client. */
 export interface Attempts {
   /**
    * The next answer to relay: a success, or an error that is the client's. When none is left, throws CodedError
@@ -37,75 +49,64 @@ export interface Attempts {
 
 export type Send = (plan: Plan, endpoint: Endpoint, request: Accepted) => Attempts;
 
-/** One upstream's turn: an answer for the client, or why the next upstream is asked. */
-type Turn = { readonly answer: Answer } | { readonly failure: Failure };
+/** Longer ones are not kept in memory. */
+const LONGEST_SESSION_ID = 200;
 
-/** Requests whose headers come only when all is done may take an hour. */
-const LONGEST_ANSWER_MS = 3_600_000;
+/** An upstream with what the process remembers of it. */
+interface Target extends Asked {
+  readonly priority: number;
+  readonly weight: number;
+  /** Undefined when there is no other upstream to go to. */
+  readonly cooldown: Cooldown | undefined;
+}
 
-/** Sends a planned request to one upstream after the other. */
-export function createUpstreams({ upstreams, ttfbMs }: UpstreamsOptions, log: Log): Send {
+/** Sends a planned request to one upstream after the other, those in their cooldown last. */
+export function createUpstreams({ upstreams, ttfbMs }: UpstreamsOptions, parts: UpstreamsParts): Send {
+  const { log } = parts;
+  const targets = upstreams.map((upstream) => openTarget(upstream, upstreams.length > 1, parts));
+  const route = createRouting(targets, parts.clock);
+  const takeTurn = createTurns({ ttfbMs }, parts);
+
   return (plan, endpoint, request) => {
     const gone = new AbortController();
     const failures: Failure[] = [];
-    let current: Upstream | undefined;
-    let at = 0;
+    let routed: Route<Target> | undefined;
+    let left: Target[] = [];
+    let current: Target | undefined;
     let tried = 0;
-
-    const attempt = async (upstream: Upstream, upstreamModel: string): Promise<Turn> => {
-      const { provider, transport } = upstream;
-      const prepared = await provider.prepare({
-        endpoint,
-        query: request.query,
-        body: plan.body,
-        upstreamModel,
-        message: request.message,
-        caller: plan.permit.caller,
-      });
-      tried += 1;
-      const isBounded = plan.isStreamed && provider.boundsTimeToHeaders;
-      const answer = await transport.send(prepared, isBounded ? ttfbMs : LONGEST_ANSWER_MS, gone.signal);
-      const isSuccess = answer.status >= 200 && answer.status < 300;
-      return isSuccess ? success(upstream, upstreamModel, answer) : refusal(upstream, upstreamModel, answer);
+    const question = {
+      plan,
+      endpoint,
+      request,
+      gone: gone.signal,
+      onSend: () => {
+        tried += 1;
+      },
     };
 
-    const success = (upstream: Upstream, upstreamModel: string, answer: TransportAnswer): Turn => {
-      const encoding = answer.headers['content-encoding'];
-      if (encoding === undefined || encoding === 'identity')
-        return { answer: answerFrom(upstream, upstreamModel, answer, plan.isStreamed) };
-      answer.abort();
-      throw new Error(`it answered with content-encoding ${encoding} although identity was asked for`);
+    const begin = (): Route<Target> => {
+      const able = (target: Target): boolean => {
+        if (plan.permit.model.upstreamId(target.name) === undefined) return false;
+        const unfit = unfitness(target, plan, endpoint);
+        if (unfit) failures.push({ verdict: unfit, answer: undefined });
+        return !unfit;
+      };
+      const begun = route(able, () => conversationOf(request, plan));
+      left = [...begun.order];
+      return begun;
     };
 
-    /** An error answer is the client's own, or a failure to remember while the next upstream is asked. */
-    const refusal = async (
-      upstream: Upstream,
-      upstreamModel: string,
-      answer: TransportAnswer,
-    ): Promise<Turn> => {
-      const body = await collectBody(answer, gone.signal);
-      const verdict = upstream.provider.classify(answer.status, body);
-      const { status, headers } = answer;
-      const source = { status, headers, ...wholeSource(body) };
-      const whole = { ...answerFrom(upstream, upstreamModel, source, false), isEventStream: false };
-      if (verdict === 'request' || verdict === 'final') return { answer: whole };
-      note(upstream, verdict, `answered ${status} upstream_request_id=${whole.upstreamRequestId ?? '-'}`);
-      return { failure: { verdict, answer: whole } };
-    };
-
-    const unreachable = (upstream: Upstream, error: unknown): Turn => {
-      const verdict = isCodedError(error, 'upstream_credentials') ? 'account' : 'broken';
-      note(upstream, verdict, `failed: ${describe(error)}`);
-      return { failure: { verdict, answer: undefined } };
-    };
-
-    const note = ({ name }: Upstream, verdict: Verdict, what: string): void => {
-      const text = `upstream ${name} ${what} request_id=${request.requestId}`;
-      if (verdict !== 'account') log.warn(text);
-      else
-        log.error(
-          `${text}: the gateway's credential or account failed there; check upstreams[].auth of ${name}`,
-        );
+    const turnOf = async (target: Target): Promise<Turn> => {
+      const { name, cooldown } = target;
+      const trial = cooldown?.begin();
+      let outcome: Outcome = { kind: 'unknown' };
+      try {
+        const turn = await takeTurn(target, plan.permit.model.upstreamId(name) ?? '', question);
+        outcome = turn.outcome;
+        return turn;
+      } finally {
+        cooldown?.finish(trial, outcome, request.requestId);
+      }
     };
 
     return {
@@ -118,77 +119,57 @@ export function createUpstreams({ upstreams, ttfbMs }: UpstreamsOptions, log: Lo
       broke(fault) {
         if (!current) return;
         failures.push({ verdict: 'broken', answer: undefined });
-        note(current, 'broken', `broke off: ${fault}`);
+        logFailure(log, current.name, 'broken', `broke off: ${fault}`, request.requestId);
       },
       async next() {
-        while (at < upstreams.length) {
-          const upstream = upstreams[at] as Upstream;
-          at += 1;
-          const upstreamModel = plan.permit.model.upstreamId(upstream.name);
-          if (upstreamModel === undefined) continue;
-          const unfit = unfitness(upstream, plan, endpoint);
-          if (unfit) {
-            failures.push({ verdict: unfit, answer: undefined });
+        routed ??= begin();
+        for (;;) {
+          const target = nextOf(left);
+          if (!target) return finalFailure(failures, upstreams.length);
+          const turn = await turnOf(target);
+          if (gone.signal.aborted) throw new CodedError('client_left');
+          if (turn.kind === 'turned_away') continue;
+          left.splice(left.indexOf(target), 1);
+          if (turn.kind === 'failure') {
+            failures.push(turn.failure);
             continue;
           }
-          current = upstream;
-          const turn = await attempt(upstream, upstreamModel).catch((error: unknown) => {
-            if (gone.signal.aborted) throw new CodedError('client_left');
-            return unreachable(upstream, error);
-          });
-          if (gone.signal.aborted) throw new CodedError('client_left');
-          if ('answer' in turn) return turn.answer;
-          failures.push(turn.failure);
+          current = target;
+          if (endpoint === 'messages' && turn.answer.status < 300) routed.served(target);
+          return turn.answer;
         }
-        return finalFailure(failures, upstreams.length);
       },
     };
   };
 }
 
+function openTarget(
+  { name, provider, transport, priority, weight, maxConnections }: Upstream,
+  hasOthers: boolean,
+  parts: UpstreamsParts,
+): Target {
+  const limit = maxConnections === undefined ? undefined : createConnectionLimit(name, maxConnections, parts);
+  // Whoever waits for a place may be served elsewhere sooner.
+  const onStart = (): void => limit?.turnAway();
+  const cooldown = hasOthers ? createCooldown(name, { ...parts, onStart }) : undefined;
+  return { name, provider, transport, priority, weight, limit, cooldown };
+}
+
+/** The first that does not cool down; when all that are left do, the first of them. */
+function nextOf(left: readonly Target[]): Target | undefined {
+  return left.find(({ cooldown }) => cooldown?.health() !== 'cooling') ?? left[0];
+}
+
 /** Why an upstream that knows the model is not asked all the same. */
-function unfitness({ provider }: Upstream, { body }: Plan, endpoint: Endpoint): Verdict | undefined {
+function unfitness({ provider }: Target, { body }: Plan, endpoint: Endpoint): Verdict | undefined {
   if (endpoint === 'count_tokens' && !provider.countsTokens) return 'unsupported';
   if (body.bytes.length > (provider.maxBodyBytes ?? Number.POSITIVE_INFINITY)) return 'too_large';
   return undefined;
 }
 
-function answerFrom(
-  upstream: Upstream,
-  upstreamModel: string,
-  source: TransportAnswer,
-  isStreamExpected: boolean,
-): Answer {
-  const { headers, upstreamRequestId, isEventStream } = answerHeaders(source.headers, isStreamExpected);
-  return {
-    upstreamName: upstream.name,
-    upstreamModel,
-    upstreamRequestId,
-    status: source.status,
-    headers,
-    isEventStream,
-    sendsPings: upstream.provider.sendsPings,
-    source,
-  };
-}
-
-/** A body that is here already. */
-function wholeSource(body: Buffer): AnswerSource {
-  return {
-    flow(sink) {
-      if (body.length > 0) sink.chunk(body);
-      sink.end();
-    },
-    pause: () => undefined,
-    resume: () => undefined,
-    abort: () => undefined,
-  };
-}
-
-/** Network errors name codes and addresses, never content. */
-function describe(error: unknown): string {
-  if (error instanceof CodedError) return error.detail ?? error.code;
-  if (!(error instanceof Error)) return String(error);
-  const code = 'code' in error ? String(error.code) : undefined;
-  return code && !error.message.includes(code) ? `${code} ${error.message}` : error.message;
+/** What an upstream's prompt cache is good for: a client's session, or a developer whose client has none. */
+function conversationOf({ headers }: Accepted, { permit }: Plan): string {
+  const id = headers['x-claude-code-session-id'];
+  const { sub } = permit.caller;
+  return typeof id === 'string' && id !== '' && id.length <= LONGEST_SESSION_ID ? `${sub}\0${id}` : sub;
 }

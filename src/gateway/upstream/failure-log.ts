@@ -1,0 +1,19 @@
+import { CodedError } from '../../kernel/coded-error.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Verdict } from './provider.ts';
+
+/** One line for each upstream that did not serve. A failure of the gateway's own account there is an error, and loud. */
+export function logFailure(log: Log, name: string, verdict: Verdict, what: string, requestId: string): void {
+  const text = `upstream ${name} ${what} request_id=${requestId}`;
+  if (verdict !== 'account') log.warn(text);
+  else
+    log.error(`${text}: the gateway's credential or account failed there; check upstreams[].auth of ${name}`);
+}
+
+/** Network errors name codes and addresses, never content. */
+export function describe(error: unknown): string {
+  if (error instanceof CodedError) return error.detail ?? error.code;
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error ? String(error.code) : undefined;
+  return code && !error.message.includes(code) ? `${code} ${error.message}` : error.message;
+}

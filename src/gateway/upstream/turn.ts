@@ -1,0 +1,191 @@
+import type { Clock } from '../../kernel/clock.ts';
+import { CodedError, isCodedError } from '../../kernel/coded-error.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Accepted, Answer, Plan } from '../exchange.ts';
+import { answerFrom, wholeSource } from './answer.ts';
+import { collectBody } from './collect-body.ts';
+import type { ConnectionLimit } from './connection-limit.ts';
+import { type Outcome, SHORT_REST_MS } from './cooldown.ts';
+import { describe, logFailure } from './failure-log.ts';
+import type { Failure } from './final-failure.ts';
+import type { Endpoint, Provider, Verdict } from './provider.ts';
+import { retryAfterMs } from './retry-after.ts';
+import type { Transport, TransportAnswer } from './transport.ts';
+
+/** Whom to ask. */
+export interface Asked {
+  readonly name: string;
+  readonly provider: Provider;
+  readonly transport: Transport;
+  /** Undefined: as many requests at a time as there are. */
+  readonly limit: ConnectionLimit | undefined;
+}
+
+/** What to ask, the same for all turns of one request. */
+export interface Question {
+  readonly plan: Plan;
+  readonly endpoint: Endpoint;
+  readonly request: Accepted;
+  /** The client is not there any more. */
+  readonly gone: AbortSignal;
+  /** Called as the request goes out to an upstream. */
+  readonly onSend: () => void;
+}
+
+/**
+ * How one upstream's turn went: an answer for the client, why the next upstream is asked, or that it could not be asked now
+ * and the choice is to be made anew. `outcome` is for its cooldown.
+ */
+export type Turn =
+  | { readonly kind: 'answer'; readonly answer: Answer; readonly outcome: Outcome }
+  | { readonly kind: 'failure'; readonly failure: Failure; readonly outcome: Outcome }
+  | { readonly kind: 'turned_away'; readonly outcome: Outcome };
+
+export interface TurnParts {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface TurnOptions {
+  /** The wait for headers of a streamed request to an upstream that bounds it, and for a place at one that limits them. */
+  readonly ttfbMs: number;
+}
+
+/** Requests whose headers come only when all is done may take an hour. */
+const LONGEST_ANSWER_MS = 3_600_000;
+const ANSWERED: Outcome = { kind: 'answered' };
+const FAILED: Outcome = { kind: 'failed' };
+const NOT_REACHED: Outcome = { kind: 'refused', restMs: SHORT_REST_MS, reason: 'not_reached' };
+const UNKNOWN: Outcome = { kind: 'unknown' };
+
+type TakeTurn = (asked: Asked, upstreamModel: string, question: Question) => Promise<Turn>;
+
+/** Asks one upstream, once it has a place. The turn rejects with CodedError `client_left`, and with nothing else. */
+export function createTurns({ ttfbMs }: TurnOptions, parts: TurnParts): TakeTurn {
+  const { clock, log } = parts;
+  return async (asked, upstreamModel, question) => {
+    const { limit, name } = asked;
+    if (!limit) return ask(asked, upstreamModel, question, ttfbMs, undefined, parts);
+    const startedAtMs = clock.monotonicMs();
+    const taken = await limit.take(ttfbMs, question.gone);
+    if (taken === 'gone') throw new CodedError('client_left');
+    if (taken === 'turned_away') return { kind: 'turned_away', outcome: UNKNOWN };
+    if (taken === 'timed_out') {
+      const what = `failed: no place within ${ttfbMs} ms (upstreams[].max_connections of ${name})`;
+      logFailure(log, name, 'broken', what, question.request.requestId);
+      return { kind: 'failure', failure: { verdict: 'broken', answer: undefined }, outcome: UNKNOWN };
+    }
+    // One turn of the event loop later: an answer that starts a cooldown turns those away who wait, before one gets the place.
+    const release = onceOnly(() => setImmediate(limit.release));
+    const leftMs = Math.max(1, ttfbMs - (clock.monotonicMs() - startedAtMs));
+    return ask(asked, upstreamModel, question, leftMs, release, parts);
+  };
+}
+
+/** `release` gives the place back, as soon as nothing more comes from the upstream. */
+async function ask(
+  asked: Asked,
+  upstreamModel: string,
+  question: Question,
+  ttfbMs: number,
+  release: (() => void) | undefined,
+  parts: TurnParts,
+): Promise<Turn> {
+  const { provider, transport } = asked;
+  const { plan, endpoint, request, gone } = question;
+  try {
+    const prepared = await provider.prepare({
+      endpoint,
+      query: request.query,
+      body: plan.body,
+      upstreamModel,
+      message: request.message,
+      caller: plan.permit.caller,
+    });
+    question.onSend();
+    const isBounded = plan.isStreamed && provider.boundsTimeToHeaders;
+    const answer = await transport.send(prepared, isBounded ? ttfbMs : LONGEST_ANSWER_MS, gone, release);
+    const isSuccess = answer.status >= 200 && answer.status < 300;
+    return isSuccess
+      ? success(asked, upstreamModel, answer, plan.isStreamed)
+      : await refusal(asked, upstreamModel, answer, question, parts);
+  } catch (error) {
+    release?.();
+    if (gone.aborted) throw new CodedError('client_left');
+    return unreachable(asked, error, question, parts);
+  }
+}
+
+function success(
+  asked: Asked,
+  upstreamModel: string,
+  answer: TransportAnswer,
+  isStreamExpected: boolean,
+): Turn {
+  const encoding = answer.headers['content-encoding'];
+  if (encoding === undefined || encoding === 'identity')
+    return {
+      kind: 'answer',
+      answer: answerFrom(asked, upstreamModel, answer, isStreamExpected),
+      outcome: ANSWERED,
+    };
+  answer.abort();
+  throw new Error(`it answered with content-encoding ${encoding} although identity was asked for`);
+}
+
+/** An error answer is the client's own, or a failure to remember while the next upstream is asked. */
+async function refusal(
+  asked: Asked,
+  upstreamModel: string,
+  answer: TransportAnswer,
+  question: Question,
+  { clock, log }: TurnParts,
+): Promise<Turn> {
+  const body = await collectBody(answer, question.gone);
+  const verdict = asked.provider.classify(answer.status, body);
+  const { status, headers } = answer;
+  const source = { status, headers, ...wholeSource(body) };
+  const whole = { ...answerFrom(asked, upstreamModel, source, false), isEventStream: false };
+  if (verdict === 'request' || verdict === 'final')
+    return { kind: 'answer', answer: whole, outcome: ANSWERED };
+  const what = `answered ${status} upstream_request_id=${whole.upstreamRequestId ?? '-'}`;
+  logFailure(log, asked.name, verdict, what, question.request.requestId);
+  const restMs = retryAfterMs(headers['retry-after'], clock.now());
+  return {
+    kind: 'failure',
+    failure: { verdict, answer: whole },
+    outcome: outcomeOf(verdict, status, restMs),
+  };
+}
+
+function outcomeOf(verdict: Verdict, status: number, restMs: number | undefined): Outcome {
+  if (verdict === 'broken') return FAILED;
+  if (verdict !== 'capacity') return ANSWERED;
+  return restMs ? { kind: 'refused', restMs, reason: `answered_${status}` } : FAILED;
+}
+
+function unreachable(
+  { name, transport }: Asked,
+  error: unknown,
+  question: Question,
+  { log }: TurnParts,
+): Turn {
+  const hasNoCredential = isCodedError(error, 'upstream_credentials');
+  const verdict = hasNoCredential ? 'account' : 'broken';
+  logFailure(log, name, verdict, `failed: ${describe(error)}`, question.request.requestId);
+  const asked: Outcome = transport.isUnreached(error) ? NOT_REACHED : FAILED;
+  return {
+    kind: 'failure',
+    failure: { verdict, answer: undefined },
+    outcome: hasNoCredential ? UNKNOWN : asked,
+  };
+}
+
+function onceOnly(call: () => void): () => void {
+  let isCalled = false;
+  return () => {
+    if (isCalled) return;
+    isCalled = true;
+    call();
+  };
+}
