@@ -85,9 +85,10 @@ function wholeMessage(request: PracticeRequest) {
 function answerTo(request: PracticeRequest): string {
   const prompt = promptOf(request).trim().replace(/\s+/g, ' ');
   const quoted = prompt.length > 400 ? `${prompt.slice(0, 400)}…` : prompt;
+  const words = prompt.split(' ').length;
   return (
     `This is the practice model of your gateway, standing in for ${request.model}. ` +
-    `You wrote ${prompt.split(' ').length} words: “${quoted}” ` +
+    `You wrote ${words} ${words === 1 ? 'word' : 'words'}: “${quoted}” ` +
     'A real model would answer now. Set ANTHROPIC_API_KEY before you start the gateway to talk to one.'
   );
 }
