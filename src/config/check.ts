@@ -6,9 +6,10 @@ import { adviceForMissing } from './missing-key.ts';
 import { positionsIn } from './positions.ts';
 import { formatPath, type Problem } from './problems.ts';
 import { readShape, type ShapeReport } from './read-shape.ts';
+import { readSourceTree } from './read-source.ts';
 import type { Report } from './report.ts';
 import { type ConfigSource, type Path, type SourceProblem, textOf } from './source-problem.ts';
-import { type ConfigNode, childOf, type MapNode, readSourceTree } from './source-tree.ts';
+import { type ConfigNode, childOf, type MapNode } from './source-tree.ts';
 import { createUnknownKeyAdvice } from './unknown-key.ts';
 import { setAsideUnserved } from './unserved.ts';
 

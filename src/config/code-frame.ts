@@ -1,8 +1,10 @@
 import type { z } from 'zod';
 import { escapeControl } from '../kernel/log.ts';
 import { gatewayConfigShape } from './gateway-config.ts';
-import { isSecretSchema, kindOfSchema } from './schema-kind.ts';
-import { type ConfigNode, readSourceTree } from './source-tree.ts';
+import { lineStarts } from './positions.ts';
+import { readSourceTree } from './read-source.ts';
+import { isDescribed, isSecretSchema, kindOfSchema, type SchemaKind } from './schema-kind.ts';
+import type { ConfigNode } from './source-tree.ts';
 
 /** One line of the file as it may be shown, and where a column of it came to stand. */
 export interface ShownLine {
@@ -41,16 +43,19 @@ const WIDEST = 160;
  * references are shown. Values of unknown keys, comments and everything in a file that cannot be read are hidden.
  */
 export function createLineViewer(text: string): (line: number) => ShownLine | undefined {
-  const starts = [0];
-  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  const starts = lineStarts(text);
   const tree = readSourceTree(text);
   const ranges = tree.isReadable ? rangesOf(text, tree.root) : undefined;
+  const seen = new Map<number, ShownLine>();
   return (line) => {
     const start = starts[line - 1];
     if (start === undefined) return undefined;
     const end = (starts[line] ?? text.length + 1) - 1;
-    const pieces = ranges ? piecesOf(text, start, end, ranges) : guardedPieces(text.slice(start, end));
-    return shownLine(pieces);
+    const known = seen.get(line);
+    const shown =
+      known ?? shownLine(ranges ? piecesOf(text, start, end, ranges) : guardedPieces(text.slice(start, end)));
+    seen.set(line, shown);
+    return shown;
   };
 }
 
@@ -63,29 +68,35 @@ function rangesOf(text: string, root: ConfigNode): Range[] {
     const shape = schema && kindOfSchema(schema);
     if (node.kind === 'map' && (shape?.kind === 'map' || shape?.kind === 'record')) {
       for (const [key, { keyStart, keyEnd, node: child }] of node.entries) {
-        add(keyStart, keyEnd, true);
-        visit(child, shape.kind === 'record' ? shape.value : ownValue(shape.keys, key));
+        add(keyStart, keyEnd, isName(key));
+        visit(child, shape.kind === 'record' ? shape.value : schemaOfKey(shape, key));
       }
-    } else if (node.kind === 'list' && shape?.kind === 'list') {
-      for (const item of node.items) visit(item, shape.element);
-    } else if (node.kind === 'list' && schema && shape?.kind === 'leaf') {
-      for (const item of node.items) visit(item, schema);
-    } else add(node.start, node.end, isSeen(node, schema));
-  };
-
-  const isSeen = (node: ConfigNode, schema: z.ZodType | undefined): boolean => {
-    if (node.kind !== 'scalar') return false;
-    const isReference = /^["']?\$\{[^{}\s]*\}["']?$/.test(text.slice(node.start, node.end));
-    const isValue = schema !== undefined && kindOfSchema(schema).kind === 'leaf';
-    return isReference || (isValue && !isSecretSchema(schema));
+    } else if (node.kind === 'list' && (shape?.kind === 'list' || shape?.kind === 'leaf')) {
+      for (const item of node.items) visit(item, shape.kind === 'list' ? shape.element : schema);
+    } else add(node.start, node.end, isSeen(text, node, schema));
   };
 
   visit(root, gatewayConfigShape);
   return ranges.filter(({ start, end }) => end > start).sort((a, b) => a.start - b.start || b.end - a.end);
 }
 
-function ownValue(keys: Readonly<Record<string, z.ZodType>>, key: string): z.ZodType | undefined {
-  return Object.hasOwn(keys, key) ? keys[key] : undefined;
+/** As in the path of a problem: what does not look like a name may be a secret that slipped there. */
+function isName(key: string): boolean {
+  return /^[\w$<>@/.-]{1,64}$/.test(key);
+}
+
+function schemaOfKey(shape: Extract<SchemaKind, { kind: 'map' }>, key: string): z.ZodType | undefined {
+  const schema = Object.hasOwn(shape.keys, key) ? shape.keys[key] : undefined;
+  return schema && (!shape.isOpen || isDescribed(schema)) ? schema : undefined;
+}
+
+function isSeen(text: string, node: ConfigNode, schema: z.ZodType | undefined): boolean {
+  if (node.kind !== 'scalar') return false;
+  const isReference = /^["']?\$\{(?:[A-Za-z_]\w*|file:\/[^{}]*)\}["']?$/.test(
+    text.slice(node.start, node.end),
+  );
+  const isValue = schema !== undefined && kindOfSchema(schema).kind === 'leaf';
+  return isReference || (isValue && !isSecretSchema(schema));
 }
 
 function piecesOf(text: string, start: number, end: number, ranges: readonly Range[]): Piece[] {
@@ -97,7 +108,8 @@ function piecesOf(text: string, start: number, end: number, ranges: readonly Ran
   };
   for (const range of ranges) {
     if (range.end <= at) continue;
-    if (range.start >= end) break;
+    // What is beyond the widest line is not shown.
+    if (range.start >= end || pieces.length > WIDEST) break;
     gap(range.start);
     const until = Math.min(range.end, end);
     const source = text.slice(at, until);
@@ -105,7 +117,7 @@ function piecesOf(text: string, start: number, end: number, ranges: readonly Ran
     pieces.push(...(range.isShown ? [{ from, text: source, isVerbatim: true }] : hiddenPieces(source, from)));
     at = until;
   }
-  gap(end);
+  gap(pieces.length > WIDEST ? at : end);
   return pieces;
 }
 

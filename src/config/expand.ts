@@ -72,24 +72,27 @@ function createStringExpander({ env, readFile, requiresEnv }: ExpandInputs): (te
   };
 
   const fromVariables = (text: string): Expanded => {
-    const names: string[] = [];
-    const faults: Fault[] = [];
-    let isKnown = true;
+    const names = new Set<string>();
+    const missing = new Set<string>();
+    const faults = new Set<Fault>();
     const value = text.replace(REFERENCE, (match: string, inside: string | undefined) => {
       if (match === '$${') return '${';
-      if (inside?.startsWith('file:')) faults.push(fileWithin);
-      else if (inside === undefined || !NAME.test(inside)) faults.push(badReference);
+      if (inside?.startsWith('file:')) faults.add(fileWithin);
+      else if (inside === undefined || !NAME.test(inside)) faults.add(badReference);
       else {
-        names.push(inside);
+        names.add(inside);
         const filled = Object.hasOwn(env, inside) ? env[inside] : undefined;
         if (filled !== undefined) return filled;
-        isKnown = false;
-        if (requiresEnv) faults.push(undefinedVariable(inside));
+        missing.add(inside);
       }
       return '';
     });
-    if (faults.length > 0 || !isKnown) return { value: null, expansion: { kind: 'unknown', names }, faults };
-    return names.length > 0 ? { value, expansion: { kind: 'variables', names }, faults } : { value, faults };
+    const all = [...faults, ...(requiresEnv ? [...missing].map(undefinedVariable) : [])];
+    if (all.length > 0 || missing.size > 0)
+      return { value: null, expansion: { kind: 'unknown', names: [...names] }, faults: all };
+    return names.size > 0
+      ? { value, expansion: { kind: 'variables', names: [...names] }, faults: [] }
+      : { value, faults: [] };
   };
 
   return (text) => {

@@ -68,6 +68,8 @@ export function cidr() {
   });
 }
 
+const BEGIN = '-----BEGIN CERTIFICATE-----';
+
 /** PEM text with at least one certificate. */
 export function certificates() {
   return text('PEM text of a certificate')
@@ -80,14 +82,14 @@ export function certificates() {
 export function emailDomain() {
   return z
     .string({ error: 'must be one email domain like example.com' })
-    .refine((value) => normalEmailDomain(value) !== '', { error: 'must name a domain', abort: true })
+    .refine((value) => normalEmailDomain(value).trim() !== '', { error: 'must name a domain', abort: true })
     .refine((value) => !/[\s,@]/.test(normalEmailDomain(value)), {
       error: 'must be one email domain like example.com, without @, blanks or commas',
     });
 }
 
 export function normalEmailDomain(domain: string): string {
-  return domain.trim().replace(/^@/, '').trim().toLowerCase();
+  return domain.trim().replace(/^@/, '').toLowerCase();
 }
 
 /** A group's name as the identity provider sends it. */
@@ -112,8 +114,8 @@ function isPlainHttpUrl(value: string): boolean {
 }
 
 function holdsCertificates(pem: string): boolean {
-  const found = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
-  return found.length > 0 && found.every(isCertificate);
+  const [, ...parts] = pem.split(BEGIN);
+  return parts.length > 0 && parts.every((part) => isCertificate(`${BEGIN}${part}`));
 }
 
 function isCertificate(pem: string): boolean {

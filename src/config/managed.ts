@@ -3,7 +3,7 @@ import { choice, listOf } from './fields.ts';
 import { checkAudiences, matchShape } from './policy-match.ts';
 import type { Valid } from './read-shape.ts';
 import type { Report } from './report.ts';
-import { checkSettings, settingsShape } from './settings.ts';
+import { createSettingsCheck, settingsShape } from './settings.ts';
 
 const policyShape = z
   .strictObject({
@@ -72,16 +72,11 @@ export function checkManaged(
   checkAudiences(policies, allowedDomains, report);
   checkDocumentNames(policies.length, report);
   const isSteeredByAll = policies.some((policy) => policy && isForAll(policy) && isSteered(policy));
+  const checkSettings = createSettingsCheck(managed?.unknown_keys ?? 'error', report);
   for (const [index, policy] of policies.entries()) {
     for (const name of DOCUMENTS) {
       const document = policy?.[name];
-      if (document)
-        checkSettings(
-          document,
-          ['managed', 'policies', index, name],
-          managed?.unknown_keys ?? 'error',
-          report,
-        );
+      if (document) checkSettings(document, ['managed', 'policies', index, name]);
     }
     if (policy) checkAllowList(policy, index, isSteeredByAll, judge, report);
   }

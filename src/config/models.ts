@@ -39,6 +39,9 @@ export const modelsShape = listOf(modelShape, 'models').meta({
   description: 'Models beside the built-in ones, or other names for those.',
 });
 
+/** Of the upstreams that are listed in a problem. */
+const MOST_NAMES = 20;
+
 type Models = Valid<z.output<typeof modelsShape>> | undefined;
 
 /** `upstreamNames`: undefined where not all of them are known. */
@@ -61,10 +64,11 @@ export function checkModels(
     if (id !== undefined) seen.set(id, index);
     for (const name of Object.keys(model?.upstream_model ?? {})) {
       if (!upstreamNames || upstreamNames.includes(name)) continue;
-      const near = nearest(name, upstreamNames);
+      const shown = upstreamNames.slice(0, MOST_NAMES);
+      const near = nearest(name, shown);
       report.error(
         ['models', index, 'upstream_model', name],
-        `is the name of no upstream; there are ${upstreamNames.join(', ')}`,
+        `is the name of no upstream; there are ${shown.join(', ')}${shown.length < upstreamNames.length ? ', …' : ''}`,
         near === undefined ? 'use the name: of an upstream' : `did you mean ${near}?`,
       );
     }

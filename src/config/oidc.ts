@@ -1,7 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
-import { secret } from '../kernel/secret.ts';
+import { checkClientAssertion, clientAssertionShape } from './client-assertion.ts';
 import {
   certificates,
   choice,
@@ -47,46 +46,6 @@ const googleGroupsShape = z
     }),
   })
   .meta({ title: 'Google groups', description: "Reads a person's groups from Google's directory." });
-
-/** PEM text of an unencrypted RSA key, PKCS#8 or PKCS#1. */
-const privateKey = () =>
-  text('PEM text of a private key')
-    .refine((value) => rsaKeyOf(value) !== undefined, {
-      error: 'must be PEM text of an unencrypted RSA key (PKCS#8 or PKCS#1)',
-      abort: true,
-    })
-    .refine((value) => (rsaKeyOf(value)?.asymmetricKeyDetails?.modulusLength ?? 0) >= 2048, {
-      error: 'must be an RSA key of at least 2048 bits',
-    })
-    .transform(secret)
-    .meta({ secret: true });
-
-const oneCertificate = () =>
-  text('PEM text of a certificate')
-    .refine((value) => value.split('-----BEGIN CERTIFICATE-----').length === 2, {
-      error: 'must be PEM text of exactly one certificate, without its chain',
-      abort: true,
-    })
-    .refine((value) => certificateOf(value) !== undefined, {
-      error: 'must be a certificate that can be read',
-    })
-    .transform(secret)
-    .meta({ secret: true });
-
-const clientAssertionShape = z
-  .strictObject({
-    private_key_pem: privateKey().meta({
-      title: 'Private key',
-      description: 'PEM text of an unencrypted RSA key of at least 2048 bits, PKCS#8 or PKCS#1.',
-      examples: ['${file:/run/secrets/client.key}'],
-    }),
-    certificate_pem: oneCertificate().meta({
-      title: 'Certificate',
-      description: 'PEM text of exactly one certificate, for the same key, without its chain.',
-      examples: ['${file:/run/secrets/client.crt}'],
-    }),
-  })
-  .meta({ title: 'Client assertion', description: 'Key and certificate for private_key_jwt.' });
 
 const scope = () =>
   text('a scope').refine((value) => !/\s/.test(value), { error: 'must be one scope, without blanks' });
@@ -279,7 +238,7 @@ function checkAuthentication(oidc: Oidc, report: Report): void {
         'is required with token_endpoint_auth_method: private_key_jwt',
         'add client_assertion: with private_key_pem and certificate_pem',
       );
-    checkPair(oidc, report);
+    checkClientAssertion(oidc.client_assertion, report);
     return;
   }
   // A method that is not valid has been reported; what it needs is not known.
@@ -298,17 +257,6 @@ function checkAuthentication(oidc: Oidc, report: Report): void {
     );
 }
 
-function checkPair(oidc: Oidc, report: Report): void {
-  const key = rsaKeyOf(oidc.client_assertion?.private_key_pem?.reveal());
-  const certificate = certificateOf(oidc.client_assertion?.certificate_pem?.reveal());
-  if (key && certificate && !certificate.checkPrivateKey(key))
-    report.error(
-      ['oidc', 'client_assertion', 'certificate_pem'],
-      'does not belong to private_key_pem',
-      'give the certificate that was made for that key',
-    );
-}
-
 function checkScopes({ scopes, extra_auth_params: parameters }: Oidc, report: Report): void {
   // Where an entry is not valid it may be the one that is looked for.
   if (!scopes || scopes.includes(undefined)) return;
@@ -320,21 +268,4 @@ function checkScopes({ scopes, extra_auth_params: parameters }: Oidc, report: Re
       'lacks offline_access: without a refresh token everybody signs in again when session.ttl_hours is over',
       'add offline_access (Google: extra_auth_params: { access_type: offline })',
     );
-}
-
-function rsaKeyOf(pem: string | undefined): KeyObject | undefined {
-  try {
-    const key = pem === undefined ? undefined : createPrivateKey(pem);
-    return key?.asymmetricKeyType === 'rsa' ? key : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function certificateOf(pem: string | undefined): X509Certificate | undefined {
-  try {
-    return pem === undefined ? undefined : new X509Certificate(pem);
-  } catch {
-    return undefined;
-  }
 }

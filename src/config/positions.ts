@@ -6,8 +6,7 @@ export interface Position {
 
 /** Turns offsets into lines and columns (UTF-16 units, as editors count). */
 export function positionsIn(text: string): (offset: number) => Position {
-  const starts = [0];
-  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  const starts = lineStarts(text);
   return (offset) => {
     const clamped = Math.max(0, Math.min(offset, text.length));
     let low = 0;
@@ -19,4 +18,11 @@ export function positionsIn(text: string): (offset: number) => Position {
     }
     return { line: low + 1, column: clamped - (starts[low] ?? 0) + 1 };
   };
+}
+
+/** Offsets at which lines begin. */
+export function lineStarts(text: string): number[] {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  return starts;
 }

@@ -51,19 +51,16 @@ export function problemLine(problem: Problem, { name }: ConfigSource): string {
   return escapeControl(`${name}:${problem.line}:${problem.column}: ${sentence(problem)}${hint}`);
 }
 
-/** `upstreams[0].headers["x y"]`. */
+/** `upstreams[0].headers.x-team`. A key that does not look like a name may be a secret that slipped there: it is hidden. */
 export function formatPath(path: Path): string {
   return path
     .map((step, index) => {
       if (typeof step === 'number') return `[${step}]`;
-      if (!/^[\w$-]{1,64}$/.test(step)) return `[${JSON.stringify(shortened(step))}]`;
+      if (!/^[\w$<>@/.-]{1,64}$/.test(step)) return '["…"]';
+      if (!/^[\w$-]+$/.test(step)) return `["${step}"]`;
       return index === 0 ? step : `.${step}`;
     })
     .join('');
-}
-
-function shortened(step: string): string {
-  return step.length > 64 ? `${step.slice(0, 64)}…` : step;
 }
 
 function sentence({ path, message }: Problem): string {

@@ -1,18 +1,10 @@
 import type { z } from 'zod';
 import type { Secret } from '../kernel/secret.ts';
 import { describeFound } from './found.ts';
-import { nearest } from './nearest.ts';
-import { isSecretSchema, kindOfSchema, optionsOf } from './schema-kind.ts';
+import { readLeaf } from './read-leaf.ts';
+import { isSecretSchema, kindOfSchema } from './schema-kind.ts';
 import type { Path } from './source-problem.ts';
-import {
-  type ConfigNode,
-  childOf,
-  childrenOf,
-  hasUnknown,
-  type MapNode,
-  plainValue,
-  type ScalarNode,
-} from './source-tree.ts';
+import { type ConfigNode, childrenOf, hasUnknown, type MapNode, plainValue } from './source-tree.ts';
 
 /** What of a value is valid: anything may be missing, at every level. */
 export type Valid<T> = T extends Secret
@@ -150,21 +142,10 @@ export function readShape<S extends z.ZodType>(
       hasGaps = true;
       return NOTHING;
     }
-    const plain = plainValue(node);
-    const isFilled = node.kind === 'scalar' && node.expansion?.kind === 'variables';
-    for (const input of isFilled ? readings(plain) : [plain]) {
-      const parsed = at.safeParse(input);
-      if (parsed.success) return { value: parsed.data, input };
-    }
-    const isSecret = isSecretSchema(at);
-    for (const issue of leafIssues(at, plain)) {
-      const found = nodeAt(node, issue.path);
-      report.wrong(
-        [...path, ...issue.path],
-        withFound(issue.message, found, isSecret),
-        hintFor(at, found, issue.path),
-      );
-    }
+    const read = readLeaf(at, node);
+    if ('input' in read) return read;
+    for (const { path: within, message, hint } of read.problems)
+      report.wrong([...path, ...within], message, hint);
     return NOTHING;
   };
 
@@ -200,85 +181,6 @@ export function readShape<S extends z.ZodType>(
   const { value, input } = visit(schema, root, [], false);
   // Each part of `value` was checked by the part of the schema that it stands for.
   return { value: (value ?? {}) as Valid<z.output<S>>, input, hasGaps, maskedPaths };
-}
-
-/** What a variable's text may mean: itself, a number, a boolean. */
-function readings(value: unknown): unknown[] {
-  if (typeof value !== 'string') return [value];
-  const text = value.trim();
-  const numbers = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i.test(text) ? [Number(text)] : [];
-  const flags = text === 'true' || text === 'false' ? [text === 'true'] : [];
-  return [value, ...numbers, ...flags];
-}
-
-interface LeafIssue {
-  readonly path: Path;
-  readonly message: string;
-}
-
-function leafIssues(schema: z.ZodType, plain: unknown): LeafIssue[] {
-  const parsed = schema.safeParse(plain);
-  const issues = parsed.success ? [] : parsed.error.issues.flatMap(relevant);
-  // A type that is wrong also fails what follows; the first word on a place is the one that helps.
-  return issues.filter(
-    (issue, index) => issues.findIndex(({ path }) => path.join('.') === issue.path.join('.')) === index,
-  );
-}
-
-/** Of a union the branch that the value's form chooses. */
-function relevant(issue: z.core.$ZodIssue): LeafIssue[] {
-  const path = issue.path.filter((step) => typeof step !== 'symbol');
-  if (issue.code === 'invalid_union') {
-    const branch = issue.errors.find((errors) => !errors.some(isAboutForm));
-    if (branch && branch.length > 0)
-      return branch.flatMap((inner) =>
-        relevant(inner).map((found) => ({ ...found, path: [...path, ...found.path] })),
-      );
-  }
-  return [{ path, message: issue.message }];
-}
-
-/** The branch is about another form of value altogether. */
-function isAboutForm({ code, path }: z.core.$ZodIssue): boolean {
-  return path.length === 0 && (code === 'invalid_type' || code === 'invalid_value');
-}
-
-function nodeAt(node: ConfigNode, path: Path): ConfigNode {
-  let current = node;
-  for (const step of path) current = childOf(current, step) ?? current;
-  return current;
-}
-
-function withFound(message: string, node: ConfigNode, isSecret: boolean): string {
-  const isEmptyVariable = node.kind === 'scalar' && node.expansion?.kind === 'variables' && node.value === '';
-  if (isEmptyVariable) return `is empty: ${variablesOf(node)} is set to nothing`;
-  return message.startsWith('must be ') ? `${message}, found ${describeFound(node, isSecret)}` : message;
-}
-
-function variablesOf(node: ScalarNode): string {
-  return (node.expansion?.names ?? []).map((name) => `\${${name}}`).join('');
-}
-
-/** Quotes too many or too few are the usual reason for a wrong type. */
-function hintFor(schema: z.ZodType, node: ConfigNode, path: Path): string | undefined {
-  if (node.kind !== 'scalar' || path.length > 0) return undefined;
-  const { value, expansion } = node;
-  const isAccepted = (input: unknown) => schema.safeParse(input).success;
-  if (typeof value === 'string' && !expansion && readings(value).slice(1).some(isAccepted))
-    return 'write it without quotes';
-  if (
-    typeof value === 'string' &&
-    !isSecretSchema(schema) &&
-    !isAccepted(value) &&
-    isAccepted(`https://${value}`)
-  )
-    return `write https://${value}`;
-  const near =
-    typeof value === 'string' && !isSecretSchema(schema) ? nearest(value, optionsOf(schema)) : undefined;
-  if (near !== undefined) return `did you mean ${near}?`;
-  if (typeof value === 'number' || typeof value === 'boolean')
-    return isAccepted(String(value)) ? 'put it in quotes' : undefined;
-  return undefined;
 }
 
 function noValue(kind: string): [message: string, hint: string] {

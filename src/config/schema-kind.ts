@@ -17,14 +17,20 @@ export function kindOfSchema(schema: z.core.$ZodType): SchemaKind {
   return { kind: 'leaf' };
 }
 
-/** Whether values of this schema must not be printed. A union or list of secrets counts. */
+/** Whether values of this schema must not be printed: secrets, lists of them, and what can be anything. */
 export function isSecretSchema(schema: z.core.$ZodType): boolean {
   if (z.globalRegistry.get(schema)?.['secret'] === true) return true;
   const inner = unwrapped(schema);
   if (inner !== schema) return isSecretSchema(inner);
+  if (inner instanceof z.ZodUnknown) return true;
   if (inner instanceof z.ZodUnion) return inner.options.some(isSecretSchema);
   if (inner instanceof z.ZodPipe) return isSecretSchema(inner.in);
   return inner instanceof z.ZodArray && isSecretSchema(inner.element);
+}
+
+/** Whether the schema says what its values are for; of an open map only such are known to be no secret. */
+export function isDescribed(schema: z.core.$ZodType): boolean {
+  return z.globalRegistry.get(schema)?.title !== undefined;
 }
 
 /** The words that a choice allows; none for other schemas. */

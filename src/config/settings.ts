@@ -87,45 +87,46 @@ export const settingsShape = z
 
 export type Settings = z.output<typeof settingsShape>;
 
-/** Keys that no client reads from a gateway, and such that nobody knows. */
-export function checkSettings(
-  settings: Valid<Settings>,
-  path: Path,
+/** Advice costs time; only so many unknown keys get it. */
+const MOST_ADVICE = 200;
+
+/** Finds the keys that no client reads from a gateway, and those that nobody knows. */
+export function createSettingsCheck(
   unknownKeys: 'error' | 'warn',
   report: Report,
-): void {
-  for (const key of Object.keys(settings)) {
-    const known = settingsKeys.get(key);
-    if (known?.deviceOnly)
-      report.warning(
-        [...path, key],
-        "is read by clients only from the machine's own managed settings, and is not served",
-        'remove it here and push it to the machines',
-      );
-    if (known) continue;
-    if (key === 'mcpServers')
-      report.error(
-        [...path, key],
-        'is not possible in managed settings',
-        'use managedMcpServers (http and sse servers)',
-      );
-    else
-      report[unknownKeys === 'warn' ? 'warning' : 'error'](
-        [...path, key],
-        UNKNOWN,
-        adviceFor(key, unknownKeys),
-      );
-  }
-}
+): (settings: Valid<Settings>, path: Path) => void {
+  const unknown = unknownKeys === 'warn' ? report.warning : report.error;
+  const otherwise =
+    unknownKeys === 'warn'
+      ? 'it is carried through'
+      : 'remove it, or set managed.unknown_keys: warn to carry it through';
+  let advised = 0;
 
-const UNKNOWN = 'is no settings key that this version knows';
+  const adviceFor = (key: string): string => {
+    advised += 1;
+    const near = advised > MOST_ADVICE ? undefined : nearest(key, [...settingsKeys.keys()]);
+    return near === undefined ? otherwise : `did you mean ${near}?`;
+  };
 
-function adviceFor(key: string, unknownKeys: 'error' | 'warn'): string {
-  const near = nearest(key, [...settingsKeys.keys()]);
-  if (near !== undefined) return `did you mean ${near}?`;
-  return unknownKeys === 'warn'
-    ? 'it is carried through'
-    : 'remove it, or set managed.unknown_keys: warn to carry it through';
+  return (settings, path) => {
+    for (const key of Object.keys(settings)) {
+      const at = [...path, key];
+      const known = settingsKeys.get(key);
+      if (known?.deviceOnly)
+        report.warning(
+          at,
+          "is read by clients only from the machine's own managed settings, and is not served",
+          'remove it here and push it to the machines',
+        );
+      else if (key === 'mcpServers')
+        report.error(
+          at,
+          'is not possible in managed settings',
+          'use managedMcpServers (http and sse servers)',
+        );
+      else if (!known) unknown(at, 'is no settings key that this version knows', adviceFor(key));
+    }
+  };
 }
 
 function schemaOf({ type, values }: SettingsKey): z.ZodType {

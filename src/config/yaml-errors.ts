@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
 import { type Document, type ErrorCode, isScalar, Scalar, visit, type YAMLError } from 'yaml';
+import { positionsIn } from './positions.ts';
 import type { SourceProblem } from './source-problem.ts';
 
 type Words = readonly [message: string, hint?: string];
@@ -41,14 +42,15 @@ const MOST = 10;
 /** What the parser could not read: the first error of each line, since one mistake makes more of them. */
 export function syntaxProblems(document: Document.Parsed, text: string): SourceProblem[] {
   const problems: SourceProblem[] = [];
-  const lines = new Set<number>();
+  const positionOf = positionsIn(text);
+  const seen = new Set<number>();
   for (const error of document.errors) {
-    const problem = syntaxProblem(error, document, text);
-    const line = text.lastIndexOf('\n', problem.offset - 1);
-    if (lines.has(line)) continue;
-    lines.add(line);
-    problems.push(problem);
     if (problems.length === MOST) break;
+    if (seen.has(positionOf(error.pos[0]).line)) continue;
+    const problem = syntaxProblem(error, document, text);
+    const { line } = positionOf(problem.offset);
+    if (!seen.has(line)) problems.push(problem);
+    seen.add(line).add(positionOf(error.pos[0]).line);
   }
   return problems;
 }

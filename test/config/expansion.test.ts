@@ -65,7 +65,9 @@ describe('${VAR}', () => {
 
   it('stays as it is in a key', () => {
     const text = fileWith({ models: 'models: [{id: a, upstream_model: {"${X}": b}}]\n' });
-    expect(errorsOf(text, { env: { X: 'anthropic' } })[0]).toContain('models[0].upstream_model["${X}"]');
+    expect(errorsOf(text, { env: { X: 'anthropic' } })[0]).toBe(
+      'models[0].upstream_model["…"] is the name of no upstream; there are anthropic',
+    );
   });
 
   it('that is empty is an error where a value is needed, naming the variable', () => {

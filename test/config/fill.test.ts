@@ -47,7 +47,6 @@ describe('what the program fills in', () => {
 
   it('is not expanded', () => {
     const text = 'session: {}\n';
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
     const literal = { ...fill, session: { jwt_secret: `\${NOT_A_VARIABLE}${SECRET}` } };
     expect(configOf(text, { fill: literal }).session.jwt_secret[0]?.reveal()).toContain('NOT_A_VARIABLE');
   });

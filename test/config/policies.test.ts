@@ -29,6 +29,7 @@ describe('whom a policy matches', () => {
     ['{ email_domain: "" }', 'email_domain must name a domain'],
     ['{ email_domain: "@" }', 'email_domain must name a domain'],
     ['{ email_domain: " @ " }', 'email_domain must name a domain'],
+    ['{ email_domain: "@ example.com" }', 'email_domain must be one email domain'],
     ['{ email_domain: "@@example.com" }', 'email_domain must be one email domain'],
     ['{ email_domain: a@example.com }', 'email_domain must be one email domain'],
     ['{ email_domain: "a.com,b.com" }', 'email_domain must be one email domain'],

@@ -63,7 +63,7 @@ describe('settings for clients', () => {
     ['{ cleanupPeriodDays: 1.5 }', 'cleanupPeriodDays must be a whole number, found 1.5'],
     ['{ autoUpdatesChannel: nightly }', 'autoUpdatesChannel must be one of latest, stable, found "nightly"'],
     ['{ hooks: [] }', 'hooks must be a map of names and values, found a list'],
-    ['{ companyAnnouncements: hello }', 'companyAnnouncements must be a list, found "hello"'],
+    ['{ companyAnnouncements: hello }', 'companyAnnouncements must be a list, found a string of 5 bytes'],
     ['{ env: { A: 1 } }', 'env.A must be a string, found a number'],
     ['{ permissions: { deny: WebFetch } }', 'permissions.deny must be a list of rules, found "WebFetch"'],
     ['{ permissions: { allow: [1] } }', 'permissions.allow[0] must be a rule'],

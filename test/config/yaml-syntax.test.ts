@@ -109,6 +109,12 @@ describe('keys', () => {
     ]);
   });
 
+  it('have values', () => {
+    expect(errorsOf(fileWith({ listen: 'listen: { host: 127.0.0.1, hunter2 }\n' }))).toEqual([
+      'listen holds something that is no key with a value',
+    ]);
+  });
+
   it('of merging belong to an older YAML, and that is said', () => {
     const advice = adviceOf(fileWith({ session: `session: {<<: {ttl_hours: 1}, jwt_secret: "\${S}"}\n` }), {
       env: { S: 'n0TUx9tPRcZQbOcUJRHdkWhHkWbiX0bkgVQW5FJmJ1s' },
