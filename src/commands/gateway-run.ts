@@ -26,7 +26,11 @@ export async function runGateway(host: Host, options: GatewayCommandOptions, ver
       return;
     }
     const outside = { stdout: host.stdout, stderr: host.stderr, clock: host.clock };
-    const worker = cluster.worker && { number: cluster.worker.id, isFirst: cluster.worker.id === 1 };
+    const worker = cluster.worker && {
+      number: cluster.worker.id,
+      isFirst: cluster.worker.id === 1,
+      of: workers,
+    };
     const gateway = await openGateway({ loaded, environment, version, worker, ...rest }, outside);
     if (options.check) await passCheck(gateway);
     else await serve(host, gateway, nextSteps, supervised ?? controlBySignals(host));

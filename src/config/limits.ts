@@ -14,17 +14,16 @@ const perDeveloperShape = z
       .optional()
       .meta({
         title: 'Concurrent requests',
-        description: 'Requests one developer may have open at once.',
+        description: 'Inference requests one developer may have open at once, in each process; above it 429.',
         examples: [20],
-        isLater: true,
       }),
     requests_per_minute: whole(1, 1_000_000)
       .optional()
       .meta({
         title: 'Requests per minute',
-        description: 'Requests one developer may start in a minute.',
+        description:
+          'Inference requests one developer may start within a minute, in each process; above it 429.',
         examples: [300],
-        isLater: true,
       }),
   })
   .meta({
@@ -59,9 +58,8 @@ export const limitsShape = z
       .meta({
         title: 'Buffered bytes',
         description:
-          'Request bytes that the process holds at once; above it new bodies wait. By default 1 GiB or a quarter of the memory limit.',
+          'Bytes of inference requests that a process holds at once; above it new bodies wait up to ten seconds, then 529. By default 1 GiB or a quarter of the memory limit, whichever is less; workers share the quarter.',
         examples: [GIB],
-        isLater: true,
       }),
     max_telemetry_bytes: whole(1, GIB)
       .default(4 * 1024 * 1024)

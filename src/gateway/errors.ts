@@ -82,7 +82,7 @@ export const requestErrors: Readonly<Record<RequestErrorCode, Description>> = {
   overloaded: {
     status: 529,
     type: 'overloaded_error',
-    sentence: 'the gateway is overloaded; try again',
+    sentence: (facts) => String(facts['sentence'] ?? 'the gateway is overloaded; try again'),
     headers: retryAfter,
   },
   store_unavailable: {

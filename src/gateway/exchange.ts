@@ -56,6 +56,22 @@ export interface Caller {
   readonly expiresAtMs: number;
 }
 
+/** What one inference request takes up of this gateway, until it leaves. */
+export interface Place {
+  readonly room: BodyRoom;
+  /** Gives all of it back; call it once, however the request ends. */
+  leave(): void;
+}
+
+/** How many bytes of its body a request may hold. */
+export interface BodyRoom {
+  /**
+   * Makes the room this large. What is returned is to be waited for; it rejects with CodedError `overloaded`, or with
+   * `client_left`. A smaller room is had at once.
+   */
+  resize(bytes: number): Promise<void> | undefined;
+}
+
 export type AuditEventName =
   | 'config.load'
   | 'config.reload'
@@ -115,6 +131,7 @@ export interface Permit {
 
 /** A Messages API body that was checked without being parsed. Offsets are into `bytes`. */
 export interface ScannedBody {
+  /** Empty after `drop`. */
   readonly bytes: Buffer;
   /** The model after JSON unescaping, `[1m]` still on it. */
   readonly model: string;
@@ -122,6 +139,8 @@ export interface ScannedBody {
   readonly stream: boolean;
   /** The top-level members that the gateway reads or rewrites, by key. */
   readonly members: ReadonlyMap<string, BodyMember>;
+  /** Lets go of the bytes, once nothing of them will be sent any more. */
+  drop(): void;
 }
 
 export interface BodyMember {

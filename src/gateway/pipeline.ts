@@ -1,15 +1,27 @@
 import type { Clock } from '../kernel/clock.ts';
 import { messagesError } from './errors.ts';
-import type { Accepted, Audit, Caller, Permit, Relayed, Reply } from './exchange.ts';
+import type {
+  Accepted,
+  Audit,
+  BodyRoom,
+  Caller,
+  Permit,
+  Place,
+  Relayed,
+  Reply,
+  ScannedBody,
+} from './exchange.ts';
 import { scanBody } from './http/body-scan.ts';
 import { openInferenceRecord } from './inference-record.ts';
+import type { Admit } from './limits/admission.ts';
 import { errorEvent } from './relay/error-event.ts';
 import type { Relay } from './relay/relay.ts';
 import type { Endpoint } from './upstream/provider.ts';
 import type { Send } from './upstream/upstreams.ts';
 
 export interface InferenceParts {
-  readonly readBody: (request: Accepted) => Promise<Buffer>;
+  readonly admit: Admit;
+  readonly readBody: (request: Accepted, room: BodyRoom) => Promise<Buffer>;
   readonly authorise: (caller: Caller, model: string) => Permit;
   readonly send: Send;
   readonly relay: Relay;
@@ -29,13 +41,15 @@ export type Inference = (
  * while the answer has not begun; every request, however it ends, is one `inference` audit event.
  */
 export function createInference(parts: InferenceParts): Inference {
-  const { readBody, authorise, send, relay } = parts;
+  const { admit, readBody, authorise, send, relay } = parts;
 
   return async (endpoint, request, reply, caller) => {
     const record = openInferenceRecord(endpoint, request, caller, parts);
+    let place: Place | undefined;
     let forgetGone: () => void = () => undefined;
     try {
-      const body = scanBody(await readBody(request));
+      place = admit(caller, request);
+      const body = scanBody(await readBody(request, place.room));
       record.body = body;
       const permit = authorise(caller, body.model);
       record.permit = permit;
@@ -46,9 +60,10 @@ export function createInference(parts: InferenceParts): Inference {
       forgetGone = request.onGone(attempts.abort);
       if (reply.isOver) attempts.abort();
 
+      const onBegun = lettingGo(body, place.room);
       do {
         record.answer = await attempts.next();
-        record.relayed = await relay(record.answer, request, reply);
+        record.relayed = await relay(record.answer, request, reply, onBegun);
         if (record.relayed.fault !== undefined) attempts.broke(record.relayed.fault);
       } while (canStillBeServed(record.relayed));
     } catch (error) {
@@ -57,6 +72,7 @@ export function createInference(parts: InferenceParts): Inference {
       breakOff(error, request, reply);
     } finally {
       forgetGone();
+      place?.leave();
       record.close();
     }
   };
@@ -65,6 +81,14 @@ export function createInference(parts: InferenceParts): Inference {
 /** Nothing of the body has reached the client yet: the next upstream can serve as if nothing had happened. */
 function canStillBeServed({ outcome, hasSentBody }: Relayed): boolean {
   return outcome === 'upstream_broke' && !hasSentBody;
+}
+
+/** Once an answer has begun no other upstream can serve, and what was asked need not be kept. */
+function lettingGo(body: ScannedBody, room: BodyRoom): () => void {
+  return () => {
+    body.drop();
+    room.resize(0);
+  };
 }
 
 /** The head of a streamed answer is out: an error that comes after it can only be an event. */

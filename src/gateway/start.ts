@@ -12,8 +12,11 @@ import { appendable } from './doors/appendable.ts';
 import { BANNER, bootFacts, bootWarnings, PRACTICE_BANNER } from './doors/boot-report.ts';
 import { type Closing, createClosing } from './doors/closing.ts';
 import { drain } from './doors/drain.ts';
+import { memoryLimitBytes } from './doors/memory-limit.ts';
 import {
+  bodyLimits,
   catalogOptions,
+  developerLimits,
   identityOptions,
   listenerUrl,
   modelPolicies,
@@ -35,6 +38,10 @@ import { createRouter } from './http/router.ts';
 import { createHttpServer } from './http/server.ts';
 import { createIdentity } from './identity/identity.ts';
 import { createOpenIdProvider } from './identity/openid-provider.ts';
+import { createAdmission } from './limits/admission.ts';
+import { createBodyBudget } from './limits/body-budget.ts';
+import { createDeveloperLimits } from './limits/developers.ts';
+import { createOverloadWatch } from './limits/overload.ts';
 import { createLog } from './log-writer.ts';
 import { createOutbound, type Outbound } from './outbound/outbound.ts';
 import { createInference } from './pipeline.ts';
@@ -53,7 +60,7 @@ export interface GatewaySettings extends Program {
   /** Origins on loopback that may be reached all the same: the practice parts of `gateway --dev`. */
   readonly allowedOrigins: readonly string[];
   /** Undefined in a gateway of one process. The first worker says what concerns all. */
-  readonly worker: { readonly number: number; readonly isFirst: boolean } | undefined;
+  readonly worker: { readonly number: number; readonly isFirst: boolean; readonly of: number } | undefined;
 }
 
 export interface Outside {
@@ -132,8 +139,16 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
     const catalog = createCatalog(catalogOptions(config), builtinModels());
     const { authorise, allowedModels } = createAuthorisation({ policies: modelPolicies(config), catalog });
     const upstreams = openUpstreams(config, outbound, closing);
+    const { maxBytes, maxBufferedBytes } = bodyLimits(config, memoryLimitBytes(), settings.worker?.of);
+    const overload = createOverloadWatch({}, { log, clock });
+    closing.add(() => overload.stop());
     const inference = createInference({
-      readBody: createBodyReader({ maxBytes: config.limits.max_request_bytes }),
+      admit: createAdmission({
+        overload,
+        enterDeveloper: createDeveloperLimits(developerLimits(config), clock),
+        bodies: createBodyBudget({ maxBytes: maxBufferedBytes }, clock),
+      }),
+      readBody: createBodyReader({ maxBytes }),
       authorise,
       send: createUpstreams({ upstreams, ttfbMs: config.timeouts.upstream_ttfb_ms }, { audit, log, clock }),
       relay: createRelay(clock),

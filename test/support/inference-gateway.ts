@@ -1,9 +1,18 @@
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { buildConnector } from 'undici';
-import type { Audit, AuditFields, Caller, CatalogModel, Permit } from '../../src/gateway/exchange.ts';
+import type {
+  Accepted,
+  Audit,
+  AuditFields,
+  Caller,
+  CatalogModel,
+  Permit,
+} from '../../src/gateway/exchange.ts';
 import { createBodyReader } from '../../src/gateway/http/body.ts';
 import { createRouter } from '../../src/gateway/http/router.ts';
 import { createHttpServer } from '../../src/gateway/http/server.ts';
+import { type AdmissionParts, createAdmission } from '../../src/gateway/limits/admission.ts';
+import { createBodyBudget } from '../../src/gateway/limits/body-budget.ts';
 import { createInference } from '../../src/gateway/pipeline.ts';
 import { createRelay, type RelayOptions } from '../../src/gateway/relay/relay.ts';
 import type { Provider } from '../../src/gateway/upstream/provider.ts';
@@ -37,6 +46,10 @@ export interface TestGatewayOptions {
   readonly caller?: Partial<Caller>;
   /** What the choice among upstreams goes by. */
   readonly upstreamClock?: Clock;
+  /** Who asks, where several do. */
+  readonly callerOf?: (request: Accepted) => Partial<Caller>;
+  /** Limits; there are none unless given. */
+  readonly admission?: Partial<AdmissionParts>;
 }
 
 export interface TestGateway {
@@ -73,6 +86,12 @@ export async function startInferenceGateway(
     }),
   );
   const inference = createInference({
+    admit: createAdmission({
+      overload: { pass: () => undefined },
+      enterDeveloper: () => () => undefined,
+      bodies: createBodyBudget({ maxBytes: 1024 ** 3 }, systemClock),
+      ...options.admission,
+    }),
     readBody: createBodyReader({ maxBytes: options.maxBytes ?? 32 * 1024 * 1024 }),
     authorise: (caller, model) => permit(upstreams, caller, model),
     send: createUpstreams(
@@ -117,7 +136,8 @@ export async function startInferenceGateway(
         method: 'POST',
         path: endpoint === 'messages' ? '/v1/messages' : '/v1/messages/count_tokens',
         envelope: 'messages',
-        handle: (request, reply) => inference(endpoint, request, reply, caller),
+        handle: (request, reply) =>
+          inference(endpoint, request, reply, { ...caller, ...options.callerOf?.(request) }),
       })),
       errorPage: () => undefined,
     },

@@ -4,11 +4,13 @@ import type { CatalogOptions } from '../catalog/catalog.ts';
 import type { HttpServerOptions } from '../http/server.ts';
 import type { IdentityOptions } from '../identity/identity.ts';
 import type { OpenIdProviderOptions } from '../identity/openid-provider.ts';
+import type { DeveloperLimits } from '../limits/developers.ts';
 import type { ModelPolicy } from '../policy/authorise.ts';
 import type { StoreOptions } from '../store/open.ts';
 import type { AnthropicOptions } from '../upstream/providers/anthropic.ts';
 import type { ProviderSettings } from '../upstream/providers/table.ts';
 import type { Upstream } from '../upstream/upstreams.ts';
+import { defaultBufferedBytes } from './memory-limit.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 /** What each part asks for, read from the sections of `gateway.yaml`. Here the file's words become the code's. */
@@ -153,6 +155,21 @@ export function serverOptions(
     maxRequestHeaderBytes: limits.max_request_header_bytes,
     maxUrlLength: limits.max_url_length,
   };
+}
+
+export function developerLimits({ limits }: GatewayConfig): DeveloperLimits {
+  const { concurrent, requests_per_minute: requestsPerMinute } = limits.per_developer ?? {};
+  return { concurrent, requestsPerMinute };
+}
+
+/** The largest body, and what all bodies of one process may hold together. A body that could never be held is too large. */
+export function bodyLimits(
+  { limits }: GatewayConfig,
+  memoryBytes: number,
+  processes = 1,
+): { readonly maxBytes: number; readonly maxBufferedBytes: number } {
+  const maxBufferedBytes = limits.max_buffered_bytes ?? defaultBufferedBytes(memoryBytes, processes);
+  return { maxBytes: Math.min(limits.max_request_bytes, maxBufferedBytes), maxBufferedBytes };
 }
 
 export function catalogOptions(config: GatewayConfig): CatalogOptions {

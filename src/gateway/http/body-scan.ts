@@ -16,6 +16,8 @@ const WATCHED = new Set([
 
 const LONGEST_WATCHED = Math.max(...[...WATCHED].map((key) => key.length));
 
+const NO_BYTES = Buffer.alloc(0);
+
 const notAnObject = (): CodedError => new CodedError('body_not_object');
 
 /**
@@ -57,12 +59,16 @@ export function scanBody(bytes: Buffer): ScannedBody {
   if (repeated !== undefined) throw new CodedError('body_repeated_key', { facts: { key: repeated } });
 
   const stream = members.get('stream');
-  return {
+  const body = {
     bytes,
     model: modelOf(bytes, members.get('model')),
     stream: stream !== undefined && bytes[stream.valueStart] === 0x74,
     members,
+    drop() {
+      body.bytes = NO_BYTES;
+    },
   };
+  return body;
 }
 
 function modelOf(bytes: Buffer, member: BodyMember | undefined): string {

@@ -1,7 +1,7 @@
 import type { Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createZstdDecompress, type Zlib } from 'node:zlib';
 import { CodedError } from '../../kernel/coded-error.ts';
-import type { Accepted } from '../exchange.ts';
+import type { Accepted, BodyRoom } from '../exchange.ts';
 
 export interface BodyLimits {
   /** Bounds the body as sent and as inflated. */
@@ -19,28 +19,88 @@ const inflaters: Readonly<Record<string, () => Inflater>> = {
   zstd: createZstdDecompress,
 };
 
+/** Takes a body whose size nobody has announced at first. */
+const FIRST_ROOM_BYTES = 64 * 1024;
+const UNBOUNDED: BodyRoom = { resize: () => undefined };
+
 /**
- * Reads a request body whole, inflating gzip, br and zstd as it arrives. Throws `request_too_large` before reading when
- * Content-Length says so and as soon as the limit is passed, `unsupported_encoding`, `request_timeout`, `client_left`.
+ * Reads a request body whole, inflating gzip, br and zstd as it arrives, into a room that is never smaller than what is
+ * here. Throws `request_too_large` before reading when Content-Length says so and as soon as the limit is passed,
+ * `unsupported_encoding`, `request_timeout`, `client_left`, and what the room throws.
  */
 export function createBodyReader({
   maxBytes,
   idleTimeoutMs = 30_000,
-}: BodyLimits): (request: Accepted) => Promise<Buffer> {
-  return async (request) => {
+}: BodyLimits): (request: Accepted, room?: BodyRoom) => Promise<Buffer> {
+  return async (request, room = UNBOUNDED) => {
     const tooLarge = () => new CodedError('request_too_large', { facts: { maxBytes } });
-    if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
+    const announced = request.headers['content-length'];
+    if (Number(announced ?? 0) > maxBytes) throw tooLarge();
     const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
     const createInflater = encoding === 'identity' || encoding === '' ? undefined : inflaters[encoding];
     if (!createInflater && encoding !== 'identity' && encoding !== '')
       throw new CodedError('unsupported_encoding');
     // Nothing more would be heard of a client that has left already.
     if (request.message.destroyed) throw new CodedError('client_left');
+    const hasExactSize = !createInflater && request.headers['transfer-encoding'] === undefined;
+    const firstBytes = hasExactSize ? Number(announced ?? 0) : Math.min(FIRST_ROOM_BYTES, maxBytes);
+    const turn = room.resize(firstBytes);
+    if (turn) {
+      await turn;
+      if (request.message.destroyed) throw new CodedError('client_left');
+    }
     request.startBody();
     const source = arriving(request, idleTimeoutMs);
-    return createInflater
-      ? inflate(source, createInflater(), maxBytes, tooLarge)
-      : collect(source, maxBytes, tooLarge);
+    const growth = { room, firstBytes, maxBytes, tooLarge };
+    return createInflater ? inflate(source, createInflater(), growth) : collect(source, growth);
+  };
+}
+
+interface Growth {
+  readonly room: BodyRoom;
+  readonly firstBytes: number;
+  readonly maxBytes: number;
+  readonly tooLarge: () => Error;
+}
+
+interface Flow {
+  pause(): void;
+  resume(): void;
+  stop(error: Error): void;
+}
+
+/** Gathers chunks. The room is doubled when it is full; while that takes, the flow stands still. */
+function gathering({ room, firstBytes, maxBytes, tooLarge }: Growth, flow: Flow) {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let roomBytes = firstBytes;
+  let isGrowing = false;
+
+  const grow = (): void => {
+    if (isGrowing || size <= roomBytes) return;
+    roomBytes = Math.min(Math.max(roomBytes * 2, size), maxBytes);
+    const turn = room.resize(roomBytes);
+    if (!turn) return;
+    isGrowing = true;
+    flow.pause();
+    turn.then(() => {
+      isGrowing = false;
+      grow();
+      if (!isGrowing) flow.resume();
+    }, flow.stop);
+  };
+
+  return {
+    add(chunk: Buffer): void {
+      size += chunk.length;
+      if (size > maxBytes) return flow.stop(tooLarge());
+      chunks.push(chunk);
+      grow();
+    },
+    whole(): Buffer {
+      if (roomBytes > size) room.resize(size);
+      return joined(chunks, size);
+    },
   };
 }
 
@@ -89,58 +149,48 @@ function arriving({ message }: Accepted, idleTimeoutMs: number): Arriving {
   };
 }
 
-function collect(source: Arriving, maxBytes: number, tooLarge: () => Error): Promise<Buffer> {
+function collect(source: Arriving, growth: Growth): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
     const stop = (error: Error): void => {
       source.discard();
       reject(error);
     };
+    const { pause, resume } = source;
+    const gathered = gathering(growth, { pause, resume, stop });
     source.onError(stop);
-    source.onChunk((chunk) => {
-      size += chunk.length;
-      if (size > maxBytes) return stop(tooLarge());
-      chunks.push(chunk);
-    });
-    source.onEnd(() => resolve(joined(chunks, size)));
+    source.onChunk(gathered.add);
+    source.onEnd(() => resolve(gathered.whole()));
   });
 }
 
-function inflate(
-  source: Arriving,
-  inflater: Inflater,
-  maxBytes: number,
-  tooLarge: () => Error,
-): Promise<Buffer> {
+function inflate(source: Arriving, inflater: Inflater, growth: Growth): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
     let sent = 0;
-    let size = 0;
     const stop = (error: Error): void => {
       source.discard();
       inflater.destroy();
       reject(error);
     };
+    const gathered = gathering(growth, {
+      pause: () => inflater.pause(),
+      resume: () => inflater.resume(),
+      stop,
+    });
     source.onError(stop);
     source.onChunk((chunk) => {
       sent += chunk.length;
-      if (sent > maxBytes) return stop(tooLarge());
+      if (sent > growth.maxBytes) return stop(growth.tooLarge());
       if (!inflater.write(chunk)) {
         source.pause();
         inflater.once('drain', () => source.resume());
       }
     });
     source.onEnd(() => inflater.end());
-    inflater.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > maxBytes) return stop(tooLarge());
-      chunks.push(chunk);
-    });
+    inflater.on('data', gathered.add);
     inflater.once('end', () => {
       // Brotli and zstd stop reading where their data ends, whatever follows.
       if (inflater.bytesWritten < sent) stop(undecodable());
-      else resolve(joined(chunks, size));
+      else resolve(gathered.whole());
     });
     inflater.once('error', (cause) => stop(undecodable(cause)));
   });

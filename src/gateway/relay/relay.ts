@@ -10,7 +10,13 @@ export interface RelayOptions {
   readonly pingAfterMs?: number;
 }
 
-export type Relay = (answer: Answer, request: Accepted, reply: Reply) => Promise<Relayed>;
+/** `onBegun` is called when the first byte of the body goes out, after which no other upstream can serve. */
+export type Relay = (
+  answer: Answer,
+  request: Accepted,
+  reply: Reply,
+  onBegun?: () => void,
+) => Promise<Relayed>;
 
 /**
  * Passes an answer's bytes to the client, unchanged and as fast as the client takes them. Resolves when the answer has
@@ -20,8 +26,8 @@ export function createRelay(
   clock: Clock,
   { headersHeldMs = 1_000, pingAfterMs = 15_000 }: RelayOptions = {},
 ): Relay {
-  return (answer, request, reply) =>
+  return (answer, request, reply, onBegun) =>
     answer.isEventStream
-      ? relayStream(answer, request, reply, { clock, headersHeldMs, pingAfterMs })
+      ? relayStream(answer, request, reply, { clock, headersHeldMs, pingAfterMs, onBegun })
       : relayWhole(answer, request, reply, clock);
 }

@@ -7,6 +7,7 @@ export interface StreamOptions {
   readonly clock: Clock;
   readonly headersHeldMs: number;
   readonly pingAfterMs: number;
+  readonly onBegun: (() => void) | undefined;
 }
 
 const PING = Buffer.from('event: ping\ndata: {"type":"ping"}\n\n');
@@ -20,7 +21,7 @@ export function relayStream(
   { source, status, headers, sendsPings }: Answer,
   request: Accepted,
   reply: Reply,
-  { clock, headersHeldMs, pingAfterMs }: StreamOptions,
+  { clock, headersHeldMs, pingAfterMs, onBegun }: StreamOptions,
 ): Promise<Relayed> {
   return new Promise((resolve) => {
     const events = createEventReader();
@@ -58,6 +59,7 @@ export function relayStream(
         firstByteAtMs = clock.monotonicMs();
         clearTimeout(held);
         startReply();
+        onBegun?.();
       }
       pinging?.refresh();
       events.read(bytes);
