@@ -25,9 +25,9 @@ export function readLeaf(schema: z.ZodType, node: ConfigNode): LeafReading {
     if (parsed.success) return { value: parsed.data, input };
   }
   const isSecret = isSecretSchema(schema);
-  const problems = issuesOf(schema, plain).map(({ path, message }): LeafProblem => {
+  const problems = issuesOf(schema, plain).map(({ path, message, hint }): LeafProblem => {
     const found = nodeAt(node, path);
-    return { path, message: withFound(message, found, isSecret), hint: hintFor(schema, found, path) };
+    return { path, message: withFound(message, found, isSecret), hint: hint ?? hintFor(schema, found, path) };
   });
   return { problems };
 }
@@ -44,6 +44,7 @@ function readings(value: unknown): unknown[] {
 interface Issue {
   readonly path: Path;
   readonly message: string;
+  readonly hint: string | undefined;
 }
 
 function issuesOf(schema: z.ZodType, plain: unknown): Issue[] {
@@ -68,7 +69,9 @@ function relevant(issue: z.core.$ZodIssue): Issue[] {
         relevant(inner).map((found) => ({ ...found, path: [...path, ...found.path] })),
       );
   }
-  return [{ path, message: issue.message }];
+  // A refinement can bring its own advice.
+  const hint: unknown = issue.code === 'custom' ? issue.params?.['hint'] : undefined;
+  return [{ path, message: issue.message, hint: typeof hint === 'string' ? hint : undefined }];
 }
 
 /** The branch is about another form of value altogether. */

@@ -5,19 +5,22 @@ import { listOf, positive } from './fields.ts';
 import type { Valid } from './read-shape.ts';
 import type { Report } from './report.ts';
 
+const NEW_SECRET = 'make one with `sallyport rotate-secret --print`';
 const MIN_BYTES = 32;
 /** Words of secrets that stand in documentation; a random one holds none of them. */
 const EXAMPLE =
-  /change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|(?:your|insert|example)[-_ ]?(?:\w+[-_ ])?(?:secret|key)|<[^>]*>/i;
+  /change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|(?:your|insert|example)[-_ ]?(?:\w+[-_ ])?(?:secret|key)|^<.*>$/i;
 
 const signingSecret = z
   .string({ error: 'must be a secret of at least 32 bytes' })
   .refine((value) => Buffer.byteLength(value) >= MIN_BYTES, {
     error: 'must be a secret of at least 32 bytes',
+    params: { hint: NEW_SECRET },
     abort: true,
   })
   .refine((value) => !EXAMPLE.test(value), {
     error: 'is an example secret that anybody can read in documentation',
+    params: { hint: NEW_SECRET },
   })
   .transform(secret)
   .meta({ secret: true });
@@ -69,8 +72,6 @@ export function checkSession(
     seen.set(entry.reveal(), index);
   }
 }
-
-const NEW_SECRET = 'make one with `sallyport rotate-secret --print`';
 
 /** 32 random hexadecimal digits hold eight different ones or more, but for once in millions. */
 function isGuessable(entry: Secret): boolean {

@@ -63,6 +63,7 @@ describe('config validate', () => {
   4 | oidc:
 
 ${wrong}:9:15 error session.jwt_secret must be a secret of at least 32 bytes, found a string of 7 bytes
+  fix: make one with \`sallyport rotate-secret --print\`
    8 | session:
 >  9 |   jwt_secret: …
                      ^
@@ -93,6 +94,7 @@ ${wrong}:9:15 error session.jwt_secret must be a secret of at least 32 bytes, fo
           line: 9,
           column: 15,
           message: 'must be a secret of at least 32 bytes, found a string of 7 bytes',
+          hint: 'make one with `sallyport rotate-secret --print`',
         },
       ],
     });

@@ -30,6 +30,12 @@ describe('session', () => {
     ]);
   });
 
+  it('says how to make one', () => {
+    expect(adviceOf(session('  jwt_secret: [short]\n'))[0]).toContain(
+      'make one with `sallyport rotate-secret --print`',
+    );
+  });
+
   it('counts bytes, not characters', () => {
     expect(errorsOf(session(`  jwt_secret: ${'éàü'.repeat(6)}\n`))).toEqual([]);
   });
