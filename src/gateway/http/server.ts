@@ -21,6 +21,8 @@ const MIN_TLS_VERSION = 'TLSv1.2';
 const LATE_REQUEST_MS = 1_000;
 /** How long handlers may take after the last connection has gone. */
 const SETTLE_MS = 5_000;
+/** Nobody was there any more to be told a status; the number is the custom of proxies. */
+const CLIENT_LEFT_STATUS = 499;
 const NO_PARAMS = Object.freeze({});
 
 export interface HttpServerOptions {
@@ -41,6 +43,8 @@ export interface HttpServerParts {
   readonly handle: Router;
   readonly clientAddress: (message: IncomingMessage) => ClientAddress;
   readonly admit: (client: ClientAddress, path: string, requestId: string) => Admission;
+  /** Told of every answer: the path that was asked for and the status; 499 when the client left before there was one. */
+  readonly onAnswered?: ((path: string, status: number) => void) | undefined;
   readonly log: Log;
   readonly clock: Clock;
 }
@@ -64,7 +68,7 @@ export interface HttpServer {
 }
 
 export function createHttpServer(options: HttpServerOptions, parts: HttpServerParts): HttpServer {
-  const { handle, clientAddress, admit, log, clock } = parts;
+  const { handle, clientAddress, admit, onAnswered, log, clock } = parts;
   const nextRequestId = createRequestIds();
   const sockets = new Set<Socket>();
   const lastAnswers = new WeakMap<Socket, ServerResponse>();
@@ -92,6 +96,10 @@ export function createHttpServer(options: HttpServerOptions, parts: HttpServerPa
     const url = message.url ?? '/';
     const mark = url.indexOf('?');
     const path = mark === -1 ? url : url.slice(0, mark);
+    if (onAnswered)
+      response.once('close', () =>
+        onAnswered(path, response.headersSent ? response.statusCode : CLIENT_LEFT_STATUS),
+      );
     const admission = admit(clientAddress(message), path, requestId);
     const refusal =
       admission.kind === 'denied'

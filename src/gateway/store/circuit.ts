@@ -9,14 +9,24 @@ const PROBE_EVERY_MS = 1_000;
 /** Changes nothing, but fails on a server that answers and cannot be written to, such as a replica after a failover. */
 const PROBE = "update kv set version = version where key = ''";
 
+/** Told how the store does, for the gateway's figures. */
+export interface StoreWatch {
+  answered(ms: number): void;
+  failed(): void;
+  circuit(isOpen: boolean): void;
+}
+
+export interface CircuitParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly watch?: StoreWatch | undefined;
+}
+
 /**
  * Keeps a database that does not answer from holding up requests: after three failures in a row everything fails at once
  * with `store_unavailable`, and one probe a second finds out when it is back. One log line marks each change.
  */
-export function withCircuit(
-  database: Database,
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
-): Database {
+export function withCircuit(database: Database, { clock, log, watch }: CircuitParts): Database {
   let failures = 0;
   let isOpen = false;
   const closing = new AbortController();
@@ -28,6 +38,7 @@ export function withCircuit(
         await database.query(PROBE);
         failures = 0;
         isOpen = false;
+        watch?.circuit(false);
         log.info('store is answering again');
       } catch {
         // Still down, and said so already. New connections: the old ones may be waiting for an answer that never comes.
@@ -38,6 +49,7 @@ export function withCircuit(
 
   const open = (reason: string): void => {
     isOpen = true;
+    watch?.circuit(true);
     log.error(
       `store is not answering (${reason}): sign-in and administration answer 503, signed-in developers go on; trying again every second`,
     );
@@ -47,6 +59,7 @@ export function withCircuit(
 
   const failed = (error: unknown): CodedError => {
     failures += 1;
+    watch?.failed();
     const reason = reasonOf(error);
     if (failures >= FAILURES_TO_OPEN && !isOpen && !closing.signal.aborted) open(reason);
     return new CodedError('store_unavailable', { detail: reason, cause: error });
@@ -54,14 +67,19 @@ export function withCircuit(
 
   const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
     if (isOpen) throw new CodedError('store_unavailable', { detail: 'the circuit is open' });
+    const sinceMs = clock.monotonicMs();
+    const answered = (): void => {
+      failures = 0;
+      watch?.answered(clock.monotonicMs() - sinceMs);
+    };
     try {
       const result = await work();
-      failures = 0;
+      answered();
       return result;
     } catch (error) {
       if (isOutage(error)) throw failed(error);
       // A refused statement is an answer.
-      failures = 0;
+      answered();
       throw error;
     }
   };

@@ -1,7 +1,5 @@
-import type { Clock } from '../../kernel/clock.ts';
 import { CodedError } from '../../kernel/coded-error.ts';
-import type { Log } from '../../kernel/log.ts';
-import { withCircuit } from './circuit.ts';
+import { type CircuitParts, withCircuit } from './circuit.ts';
 import type { Database } from './database.ts';
 import { openEmbeddedDatabase } from './embedded-database.ts';
 import { createGrantStore } from './grants.ts';
@@ -17,10 +15,7 @@ export type StoreOptions =
   | { readonly kind: 'embedded'; readonly folder: string }
   | ({ readonly kind: 'postgres' } & PostgresOptions);
 
-export interface StoreParts {
-  readonly clock: Clock;
-  readonly log: Log;
-}
+export type StoreParts = CircuitParts;
 
 const STATEMENT_TIMEOUT_MS = 2_000;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { withCircuit } from '../../../src/gateway/store/circuit.ts';
+import { type StoreWatch, withCircuit } from '../../../src/gateway/store/circuit.ts';
 import type { Database } from '../../../src/gateway/store/database.ts';
 import { CodedError } from '../../../src/kernel/coded-error.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
@@ -8,7 +8,7 @@ import { createMemoryLog } from '../../support/memory-log.ts';
 const DOWN = Object.assign(new Error('connect refused'), { code: 'ECONNREFUSED' });
 
 /** A database that fails as told, behind a circuit whose time the test moves. */
-function world() {
+function world(watch?: StoreWatch) {
   const clock = createManualClock();
   const log = createMemoryLog();
   const calls: string[] = [];
@@ -32,7 +32,7 @@ function world() {
     },
     close: async () => undefined,
   };
-  const circuit = withCircuit(database, { clock, log });
+  const circuit = withCircuit(database, { clock, log, watch });
   const ask = () => circuit.query('select 1');
   return {
     clock,
@@ -162,5 +162,22 @@ describe('the circuit', () => {
     for (let i = 0; i < 5; i += 1) await other.ask().catch(() => undefined);
     await ask().catch(() => undefined);
     expect(other.log.lines).toEqual([]);
+  });
+
+  it('tells its watch of every answer and failure, and of each change', async () => {
+    const told: string[] = [];
+    const { ask, state, open, probe } = world({
+      answered: (ms) => told.push(`answered in ${ms}`),
+      failed: () => told.push('failed'),
+      circuit: (isOpen) => told.push(isOpen ? 'open' : 'closed'),
+    });
+    await ask();
+    state.error = new CodedError('internal');
+    await ask().catch(() => undefined);
+    await open();
+    await ask().catch(() => undefined);
+    state.error = undefined;
+    await probe();
+    expect(told).toEqual(['answered in 0', 'answered in 0', 'failed', 'failed', 'failed', 'open', 'closed']);
   });
 });
