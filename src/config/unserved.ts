@@ -66,7 +66,8 @@ export function setAsideUnserved(root: MapNode): {
 
 /** Why a key is not served, as a hint; undefined when it is none of the later ones. */
 function laterKey(path: Path, key: string): string | undefined {
-  if (path.length === 0 && LATER_SECTIONS.has(key)) return `remove the section ${key} until a version serves it`;
+  if (path.length === 0 && LATER_SECTIONS.has(key))
+    return `remove the section ${key} until a version serves it`;
   const [section, list, index, part] = path;
   if (section === 'managed' && list === 'policies' && index !== undefined && part === undefined)
     return key === 'desktop' ? 'remove the desktop: block; the rest of the policy is served' : undefined;

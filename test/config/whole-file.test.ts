@@ -62,6 +62,7 @@ upstreams:
     base_url: https://llm.corp.example.com
     auth: { oauth_token: "\${TOKEN}" }
     headers: { x-cost-centre: "\${COST_CENTRE}" }
+    priority: 2
     forward_user_identity: true
     strip: auto
 models:
@@ -98,6 +99,7 @@ limits:
 timeouts: { upstream_ttfb_ms: 120000, upstream_idle_ms: 600000 }
 access_control: { allow_cidrs: [10.0.0.0/8], deny_cidrs: [10.66.0.0/16] }
 shutdown: { delay_seconds: 10, grace_seconds: 600 }
+metrics: { listen: "127.0.0.1:9464" }
 log: { audit: "file:/var/log/audit.jsonl", format: json, on_audit_failure: refuse }
 load_test_mode: { enabled: false, reply_tokens: 750, reply_seconds: 9.5 }
 `;
