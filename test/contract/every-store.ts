@@ -48,8 +48,8 @@ function run(open: () => Promise<StoreUnderTest>, suite: (under: StoreUnderTest)
 }
 
 async function openEmbedded(): Promise<StoreUnderTest> {
-  const { store, close } = await openEmbeddedStore();
-  return { store, replica: store, close };
+  const { store, close, remove } = await openEmbeddedStore();
+  return { store, replica: store, close: () => close().finally(remove) };
 }
 
 async function openPostgres(preparedStatements: boolean): Promise<StoreUnderTest> {

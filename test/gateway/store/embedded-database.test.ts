@@ -1,28 +1,22 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../src/gateway/store/database.ts';
 import { openEmbeddedDatabase } from '../../../src/gateway/store/embedded-database.ts';
 import { createMemoryLog } from '../../support/memory-log.ts';
-import { createEmbeddedFolders } from './embedded-folder.ts';
+import { createEmbeddedFolders, untilAnswered } from './embedded-folder.ts';
 
 const folders = createEmbeddedFolders();
-let opened: Database | undefined;
-afterEach(async () => {
-  await opened?.close();
-  opened = undefined;
-});
-
-async function open(folder: string, statementTimeoutMs = 10_000, log = createMemoryLog()): Promise<Database> {
-  opened = await openEmbeddedDatabase(folder, statementTimeoutMs, log);
-  return opened;
-}
-
 const sleep = (seconds: number) => `select pg_sleep(${seconds})`;
 
 describe('the embedded database', () => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await openEmbeddedDatabase(await folders.make(), 10_000, createMemoryLog());
+  });
+  afterAll(() => database.close());
+
   it('leaves the event loop alone while it works', async () => {
-    const database = await open(await folders.make());
     let isDone = false;
     const slow = database.query(sleep(0.5)).then(() => {
       isDone = true;
@@ -32,20 +26,33 @@ describe('the embedded database', () => {
     await slow;
   });
 
-  it('gives up a statement that takes too long, and answers again when it is through', async () => {
-    const database = await open(await folders.make(), 300);
-    await expect(database.query(sleep(0.8))).rejects.toMatchObject({ detail: 'no answer in 300 ms' });
-    await expect(database.query('select 1')).rejects.toMatchObject({ code: 'store_unavailable' });
-    await untilAnswering(database);
+  it('keeps the statements of one transaction together while others wait', async () => {
+    await database.query('create table counter (n integer)');
+    await database.query('insert into counter values (0)');
+    const increments = Array.from({ length: 30 }, () =>
+      database.transaction(async (tx) => {
+        const [row] = await tx.query<{ n: number }>('select n from counter');
+        await tx.query('update counter set n = $1', [(row?.n ?? 0) + 1]);
+      }),
+    );
+    await Promise.all(increments);
+    expect(await database.query('select n from counter')).toEqual([{ n: 30 }]);
+  });
+
+  it('takes large values', async () => {
+    const large = 'é'.repeat(2_000_000);
+    const [row] = await database.query<{ length: number }>('select length($1::text) as length', [large]);
+    expect(row).toEqual({ length: 2_000_000 });
   });
 
   it('has no transaction and no statements left of a connection that is replaced', async () => {
-    const database = await open(await folders.make(), 1_000);
     await database.query('create table t (n integer)');
     await database.query('insert into t values ($1)', [0]);
     const hanging = database.transaction(async (tx) => {
       await tx.query('insert into t values ($1)', [1]);
       database.reset();
+      // Answered by the connection that comes after.
+      await database.query('select 1');
       await tx.query('insert into t values ($1)', [2]);
     });
     await expect(hanging).rejects.toThrow();
@@ -53,62 +60,46 @@ describe('the embedded database', () => {
     expect(await database.query('select n from t order by n')).toEqual([{ n: 0 }, { n: 3 }]);
     expect(await database.query('select name from pg_prepared_statements')).toHaveLength(1);
   });
+});
 
-  it('keeps statements of one transaction together while others wait', async () => {
-    const database = await open(await folders.make());
-    await database.query('create table t (n integer)');
-    await database.query('insert into t values (0)');
-    const increments = Array.from({ length: 30 }, () =>
-      database.transaction(async (tx) => {
-        const [row] = await tx.query<{ n: number }>('select n from t');
-        await tx.query('update t set n = $1', [(row?.n ?? 0) + 1]);
-      }),
-    );
-    await Promise.all(increments);
-    expect(await database.query('select n from t')).toEqual([{ n: 30 }]);
+describe('an embedded database in trouble', () => {
+  const log = createMemoryLog();
+  let folder: string;
+  let database: Database;
+  beforeAll(async () => {
+    folder = await folders.make();
+    database = await openEmbeddedDatabase(folder, 300, log);
   });
+  afterAll(() => database.close());
 
-  it('takes large values', async () => {
-    const database = await open(await folders.make());
-    const large = 'é'.repeat(2_000_000);
-    const [row] = await database.query<{ length: number }>('select length($1::text) as length', [large]);
-    expect(row).toEqual({ length: 2_000_000 });
+  it('gives up a statement that takes too long, and answers again when it is through', async () => {
+    await expect(database.query(sleep(0.8))).rejects.toMatchObject({ detail: 'no answer in 300 ms' });
+    await expect(database.query('select 1')).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(await untilAnswered(database, 'select 2 as two')).toEqual([{ two: 2 }]);
   });
 
   it('starts anew when its thread hangs, with all that was acknowledged', async () => {
-    const [folder, log] = [await folders.make(), createMemoryLog()];
-    const database = await open(folder, 300, log);
-    await database.query('create table t (n integer)');
-    await database.query('insert into t values (1)');
+    await untilAnswered(database, 'create table if not exists t (n integer primary key)');
+    await untilAnswered(database, 'insert into t values (1) on conflict do nothing');
     // Where its journal cannot be written it turns in a circle, as on a full disk.
-    await database.query('select pg_switch_wal()');
+    await untilAnswered(database, 'select pg_switch_wal()');
+    const before = log.lines.length;
     renameSync(join(folder, 'data/pg_wal'), join(folder, 'data/away'));
-    await expect(database.query('insert into t values (2)')).rejects.toMatchObject({
-      code: 'store_unavailable',
-    });
-    while (log.lines.length === 0) {
+    while (log.lines.length === before) {
+      await expect(database.query('insert into t values (2)')).rejects.toThrow();
       database.reset();
-      await database.query('select 1').catch(() => undefined);
     }
     renameSync(join(folder, 'data/away'), join(folder, 'data/pg_wal'));
-    await untilAnswering(database);
-    expect(await database.query('select n from t')).toEqual([{ n: 1 }]);
-    expect(log.lines).toEqual([
-      expect.stringMatching(/^error embedded store stopped \(no answer in \d+ seconds; is the disk full\?\)/),
-    ]);
-  });
-
-  it('frees the folder when it is closed', async () => {
-    const folder = await folders.make();
-    await (await open(folder)).close();
-    expect(existsSync(join(folder, 'lock.json'))).toBe(false);
-    await (await open(folder)).query('select 1');
+    expect(await untilAnswered(database, 'select n from t')).toContainEqual({ n: 1 });
+    expect(log.lines.at(-1)).toMatch(
+      /^error embedded store stopped \(no answer in \d+ seconds; is the disk full\?\)/,
+    );
   });
 });
 
 describe('a folder that cannot be opened', () => {
   const refusal = (folder: string) =>
-    open(folder).then(
+    openEmbeddedDatabase(folder, 10_000, createMemoryLog()).then(
       () => 'opened',
       (error: unknown) => error,
     );
@@ -148,11 +139,3 @@ describe('a folder that cannot be opened', () => {
     expect(existsSync(join(folder, 'lock.json'))).toBe(false);
   });
 });
-
-async function untilAnswering(database: Database): Promise<void> {
-  for (;;) {
-    const answer = await database.query('select 1').catch(() => undefined);
-    if (answer) return;
-    database.reset();
-  }
-}

@@ -1,21 +1,14 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
-import { openEmbeddedStore } from '../../support/embedded-store.ts';
+import type { Database } from '../../../src/gateway/store/database.ts';
+import { newEmbeddedFolder } from '../../support/embedded-store.ts';
 
-/** Folders with a closed store in each, for one test file; removed at its end. */
+/** Folders for one test file, with a closed store in them or empty; removed at its end. */
 export function createEmbeddedFolders(): { make(): Promise<string>; empty(): string } {
   const folders: string[] = [];
-  let first: Promise<string> | undefined;
-  const closed = async (): Promise<string> => {
-    const { store, folder } = await openEmbeddedStore();
-    await store.close();
-    folders.push(folder);
-    return folder;
-  };
-  const empty = (): string => {
-    const folder = mkdtempSync(join(tmpdir(), 'sallyport-embedded-'));
+  const kept = (folder: string): string => {
     folders.push(folder);
     return folder;
   };
@@ -23,12 +16,19 @@ export function createEmbeddedFolders(): { make(): Promise<string>; empty(): str
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   });
   return {
-    async make() {
-      first ??= closed();
-      const folder = empty();
-      cpSync(await first, folder, { recursive: true });
-      return folder;
-    },
-    empty,
+    make: async () => kept(await newEmbeddedFolder()),
+    empty: () => kept(mkdtempSync(join(tmpdir(), 'sallyport-embedded-'))),
   };
+}
+
+/** Asks until there is an answer; each time anew, as the circuit does. */
+export async function untilAnswered(
+  database: Database,
+  text: string,
+): Promise<readonly Record<string, unknown>[]> {
+  for (;;) {
+    const rows = await database.query(text).catch(() => undefined);
+    if (rows) return rows;
+    database.reset();
+  }
 }

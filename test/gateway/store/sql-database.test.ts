@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import type postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { Database } from '../../../src/gateway/store/database.ts';
 import { parsePostgresUrl } from '../../../src/gateway/store/postgres-url.ts';
@@ -9,6 +10,7 @@ let test: TestDatabase;
 let opened: Database[] = [];
 beforeAll(async () => {
   test = await createTestDatabase();
+  await test.sql(`alter database ${test.name} set deadlock_timeout = '100ms'`);
   await test.sql('create table t (id integer primary key, n integer not null)');
 });
 beforeEach(() => test.sql('truncate t; insert into t values (1, 0), (2, 0)'));
@@ -31,6 +33,13 @@ function connect(changes: Partial<SqlOptions> = {}): Database {
 }
 
 const rows = () => test.sql('select id, n from t order by id');
+
+/** Another client that waits with patience: of a deadlock it is never the victim. */
+function connectOther(): postgres.Sql {
+  const other = test.connect();
+  void other.unsafe("set deadlock_timeout = '1min'");
+  return other;
+}
 
 /** Resolves when this many statements of other connections wait for a lock. */
 async function untilWaiting(count: number): Promise<void> {
@@ -58,10 +67,10 @@ describeWithPostgres('a statement', () => {
 
   it('that was the victim of a deadlock is done all the same', async () => {
     const database = connect();
-    const other = test.connect();
+    const other = connectOther();
     await other.unsafe('begin');
     await other.unsafe('update t set n = n + 1 where id = 2');
-    // Takes row 1 and waits for row 2; the other wants row 1 then. The one that has waited longer finds out and loses.
+    // Takes row 1 and waits for row 2; the other wants row 1 then. The impatient one finds out and loses.
     const both = database.query(
       'update t set n = n + 10 where id = (select id from t where id = 1 for update) or id = 2',
     );
@@ -144,7 +153,7 @@ describeWithPostgres('a transaction', () => {
       if (runs === 1) await untilOtherHasSecond;
       await tx.query('update t set n = n + 10 where id = 2');
     });
-    const other = test.connect();
+    const other = connectOther();
     const untilOtherHasSecond = hasFirst.then(async () => {
       await other.unsafe('begin');
       await other.unsafe('update t set n = n + 1 where id = 2');
