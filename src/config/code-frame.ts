@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { escapeControl } from '../kernel/log.ts';
+import { holdsCredentials } from './found.ts';
 import { gatewayConfigShape } from './gateway-config.ts';
 import { lineStarts } from './positions.ts';
 import { readSourceTree } from './read-source.ts';
@@ -92,9 +93,9 @@ function schemaOfKey(shape: Extract<SchemaKind, { kind: 'map' }>, key: string): 
 
 function isSeen(text: string, node: ConfigNode, schema: z.ZodType | undefined): boolean {
   if (node.kind !== 'scalar') return false;
-  const isReference = /^["']?\$\{(?:[A-Za-z_]\w*|file:\/[^{}]*)\}["']?$/.test(
-    text.slice(node.start, node.end),
-  );
+  const source = text.slice(node.start, node.end);
+  const isReference = /^["']?\$\{(?:[A-Za-z_]\w*|file:\/[^{}]*)\}["']?$/.test(source);
+  if (holdsCredentials(source)) return false;
   const isValue = schema !== undefined && kindOfSchema(schema).kind === 'leaf';
   return isReference || (isValue && !isSecretSchema(schema));
 }

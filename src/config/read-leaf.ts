@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { describeFound } from './found.ts';
+import { describeFound, holdsCredentials } from './found.ts';
 import { nearest } from './nearest.ts';
 import { isSecretSchema, optionsOf } from './schema-kind.ts';
 import type { Path } from './source-problem.ts';
@@ -102,7 +102,8 @@ function hintFor(schema: z.ZodType, node: ConfigNode, path: Path): string | unde
   const isAccepted = (input: unknown) => schema.safeParse(input).success;
   if (typeof value === 'number' || typeof value === 'boolean')
     return isAccepted(String(value)) ? 'put it in quotes' : undefined;
-  if (typeof value !== 'string' || expansion?.kind === 'file' || isSecretSchema(schema)) return undefined;
+  if (typeof value !== 'string' || expansion?.kind === 'file') return undefined;
+  if (isSecretSchema(schema) || holdsCredentials(value)) return undefined;
   if (!expansion && readings(value).slice(1).some(isAccepted)) return 'write it without quotes';
   if (isAccepted(`https://${value}`)) return `write https://${value}`;
   const near = nearest(value, optionsOf(schema));

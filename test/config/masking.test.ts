@@ -91,6 +91,17 @@ describe('no secret', () => {
     expect(printed(text, inputs)).not.toContain('hunter2');
   });
 
+  it('in a URL with user and password is shown, whatever the URL is for', () => {
+    const text = fileWith({
+      listen: 'listen: { host: 127.0.0.1, public_url: "https://u:hunter2@gw.example.com" }\n',
+      oidc: 'oidc: { issuer: "u:hunter2@login.example.com", client_id: a, client_secret: s }\n',
+      upstreams:
+        'upstreams: [{ provider: anthropic, auth: { api_key: k }, base_url: "https://hunter2:@h/hunter2@" }]\n',
+    });
+    expect(adviceOf(text)).toHaveLength(3);
+    expect(printed(text)).not.toContain('hunter2');
+  });
+
   it('is what a plain key takes from a variable: that is shown', () => {
     const text = fileWith({ log: 'log:\n  format: ${FORMAT}\n' });
     expect(adviceOf(text, { env: { FORMAT: 'yaml' } })[0]).toContain('found "yaml"');
