@@ -2,7 +2,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { maskedConfig } from '../../src/config/masked.ts';
-import { adviceOf, check, fileWith, printed, SECRET } from './config-file.ts';
+import { adviceOf, check, errorsOf, fileWith, printed, SECRET } from './config-file.ts';
 
 /** A file full of secrets, each of which holds `hunter2`, and of mistakes. */
 const LEAKY = `# the old one: hunter2-comment
@@ -98,7 +98,7 @@ describe('no secret', () => {
       upstreams:
         'upstreams: [{ provider: anthropic, auth: { api_key: k }, base_url: "https://hunter2:@h/hunter2@" }]\n',
     });
-    expect(adviceOf(text)).toHaveLength(3);
+    expect(errorsOf(text)).toHaveLength(3);
     expect(printed(text)).not.toContain('hunter2');
   });
 
