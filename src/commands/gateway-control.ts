@@ -1,4 +1,6 @@
 import cluster from 'node:cluster';
+import { metricsAnswer, metricsQuestion } from '../gateway/doors/worker-metrics.ts';
+import type { Gateway } from '../gateway/start.ts';
 import type { Host } from './host.ts';
 
 /** What a running gateway is told: by signals, or by the supervisor of several workers. */
@@ -8,6 +10,8 @@ export interface Control {
   /** Aborts when it is not to wait for anybody any longer. */
   readonly hurry: AbortSignal;
   onReopen(listener: () => void): void;
+  /** Who answers when the supervisor asks for this worker's figures; nobody else asks. */
+  onMetrics(figures: Gateway['figures']): void;
   /** Takes the process's own behaviour back. */
   release(): void;
 }
@@ -34,14 +38,26 @@ export function controlBySupervisor(host: Host): Control {
   const { control, stop, reopen } = createControl();
   const ignore = () => undefined;
   const forget = (['SIGTERM', 'SIGINT', 'SIGHUP'] as const).map((name) => host.onSignal(name, ignore));
+  let figures: Gateway['figures'] | undefined;
+  const tell = async (question: number): Promise<void> => {
+    const snapshot = await figures?.();
+    if (snapshot && cluster.worker?.isConnected())
+      cluster.worker.send(metricsAnswer(question, snapshot), ignore);
+  };
   const obey = (message: unknown): void => {
-    if (message === ('sallyport:stop' satisfies WorkerOrder)) stop();
-    if (message === ('sallyport:reopen' satisfies WorkerOrder)) reopen();
+    if (message === ('sallyport:stop' satisfies WorkerOrder)) return stop();
+    if (message === ('sallyport:reopen' satisfies WorkerOrder)) return reopen();
+    const question = metricsQuestion(message);
+    // A worker that does not answer is left out.
+    if (question !== undefined) tell(question).catch(ignore);
   };
   cluster.worker?.on('message', obey);
   cluster.worker?.on('disconnect', stop);
   return {
     ...control,
+    onMetrics(answer) {
+      figures = answer;
+    },
     release() {
       cluster.worker?.off('message', obey);
       cluster.worker?.off('disconnect', stop);
@@ -61,6 +77,7 @@ function createControl() {
       stop: first.signal,
       hurry: second.signal,
       onReopen: (listener: () => void) => void reopeners.push(listener),
+      onMetrics: () => undefined,
     },
   };
 }

@@ -19,10 +19,7 @@ export async function runGateway(host: Host, options: GatewayCommandOptions, ver
   try {
     refuseSharedEmbeddedStore(loaded, workers);
     if (workers > 1 && !supervised && !options.check) {
-      await superviseWorkers(host, workers, {
-        level: environment.logLevel,
-        format: loaded.config.log.format,
-      });
+      await superviseWorkers(host, workers, { level: environment.logLevel, loaded, version });
       return;
     }
     const outside = { stdout: host.stdout, stderr: host.stderr, clock: host.clock };
@@ -75,6 +72,7 @@ async function serve(host: Host, gateway: Gateway, nextSteps: string, control: C
       'SIGHUP: log files were opened anew; the configuration is read at start only, so restart for it',
     );
   });
+  control.onMetrics(gateway.figures);
   try {
     if (control.stop.aborted) return;
     await gateway.listen();

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import type { LoadedConfig } from '../config/load.ts';
+import { openSupervisorMetrics, type SupervisorMetrics } from '../gateway/doors/worker-metrics.ts';
 import { createLog } from '../gateway/log-writer.ts';
 import { CodedError } from '../kernel/coded-error.ts';
 import type { Log, LogLevel } from '../kernel/log.ts';
@@ -41,12 +42,11 @@ const STEADY_MS = 60_000;
  * that whatever is wrong is said once; one that crashes loses its own streams only and is replaced. Signals reach all of
  * them. Resolves when all have ended; throws `command_failed` with the exit code of a first worker that could not start.
  */
-export async function superviseWorkers(
-  host: Host,
-  workers: number,
-  options: { readonly level: LogLevel; readonly format: 'text' | 'json' },
-): Promise<void> {
-  const log = createLog({ ...options, write: (line) => host.stderr.write(line) }, host.clock);
+export async function superviseWorkers(host: Host, workers: number, options: Supervising): Promise<void> {
+  const { level, loaded, version } = options;
+  const { format } = loaded.config.log;
+  const log = createLog({ level, format, write: (line) => host.stderr.write(line) }, host.clock);
+  const metrics = await openSupervisorMetrics(loaded, version, { log, clock: host.clock });
   cluster.setupPrimary({ silent: true });
   let isStopping = false;
   const order = (what: WorkerOrder): void => {
@@ -61,24 +61,33 @@ export async function superviseWorkers(
     host.onSignal('SIGINT', stop),
     host.onSignal('SIGHUP', () => order('sallyport:reopen')),
   ];
-  const kept = { host, log, isStopping: () => isStopping };
+  const start = (): Worker => fork(host, metrics);
   try {
-    const first = await startFirst(host);
-    const others = Array.from({ length: isStopping ? 0 : workers - 1 }, () => fork(host));
+    const first = await startFirst(start);
+    const others = Array.from({ length: isStopping ? 0 : workers - 1 }, start);
+    const kept = { host, log, start, isStopping: () => isStopping };
     await Promise.all([first, ...others].map((worker) => keep(worker, kept)));
   } finally {
     for (const undo of forget) undo();
+    await metrics?.close();
   }
+}
+
+export interface Supervising {
+  readonly level: LogLevel;
+  readonly loaded: LoadedConfig;
+  readonly version: string;
 }
 
 interface Keeping {
   readonly host: Host;
   readonly log: Log;
+  readonly start: () => Worker;
   readonly isStopping: () => boolean;
 }
 
 /** Replaces a worker whenever it ends before it was told to. */
-async function keep(first: Worker, { host, log, isStopping }: Keeping): Promise<void> {
+async function keep(first: Worker, { host, log, start, isStopping }: Keeping): Promise<void> {
   let worker = first;
   let pauseMs = FIRST_PAUSE_MS;
   for (;;) {
@@ -92,7 +101,7 @@ async function keep(first: Worker, { host, log, isStopping }: Keeping): Promise<
     await host.clock.sleep(pauseMs);
     if (isStopping()) return;
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
-    worker = fork(host);
+    worker = start();
   }
 }
 
@@ -105,8 +114,8 @@ async function ended(
 }
 
 /** The first worker, once it listens or has been stopped before. */
-async function startFirst(host: Host): Promise<Worker> {
-  const worker = fork(host);
+async function startFirst(start: () => Worker): Promise<Worker> {
+  const worker = start();
   const code = await new Promise<number | undefined>((resolve) => {
     worker.once('listening', () => resolve(undefined));
     worker.once('exit', (exitCode: number) => resolve(exitCode));
@@ -121,12 +130,23 @@ function running(): Worker[] {
 }
 
 /** One more process with the same arguments. What it prints goes through here, so that lines of two never mix. */
-function fork(host: Host): Worker {
+function fork(host: Host, metrics: SupervisorMetrics | undefined): Worker {
   const worker = cluster.fork();
+  if (metrics) worker.once('listening', () => followFigures(worker, metrics));
   const { stdout, stderr } = worker.process;
   if (stdout) passLines(stdout, host.stdout);
   if (stderr) passLines(stderr, host.stderr);
   return worker;
+}
+
+/** From when it serves to its end. */
+function followFigures(worker: Worker, metrics: SupervisorMetrics): void {
+  const { heard, ended: over } = metrics.follow((message) => {
+    // One that is gone does not answer, and is not waited for.
+    if (worker.isConnected()) worker.send(message, () => undefined);
+  });
+  worker.on('message', heard);
+  worker.once('exit', over);
 }
 
 /** Passes whole lines on, as fast as they are taken; what follows the last line break waits for the rest of its line. */

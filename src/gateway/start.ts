@@ -13,6 +13,7 @@ import { BANNER, bootFacts, bootWarnings, PRACTICE_BANNER } from './doors/boot-r
 import { type Closing, createClosing } from './doors/closing.ts';
 import { drain } from './doors/drain.ts';
 import { memoryLimitBytes } from './doors/memory-limit.ts';
+import { openMetrics, openMetricsPage } from './doors/metrics.ts';
 import {
   bodyLimits,
   catalogOptions,
@@ -50,6 +51,7 @@ import { createModelsEndpoint } from './policy/models-endpoint.ts';
 import { createRelay } from './relay/relay.ts';
 import { createRoutes } from './routes.ts';
 import { openStore } from './store/open.ts';
+import type { Snapshot } from './telemetry/snapshot.ts';
 import { createProvider } from './upstream/providers/table.ts';
 import { createTransport } from './upstream/transport.ts';
 import { createUpstreams, type Upstream } from './upstream/upstreams.ts';
@@ -77,6 +79,8 @@ export interface Gateway {
   listen(): Promise<void>;
   /** Opens `log.audit: file:…` anew, after something else has renamed it. */
   reopenLogs(): void;
+  /** What it has counted, for the process that supervises it; nothing when nobody wants to know. */
+  figures(): Promise<Snapshot>;
   /** Drains, then closes; `hurry` ends the waiting. */
   stop(hurry: AbortSignal): Promise<void>;
 }
@@ -99,8 +103,11 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
     clock,
   );
   const auditLines = openAuditLines(config.log.audit, outside, lines);
-  const { audit, close: closeAudit } = createAuditWriter(auditLines.lines, clock, settings.worker?.number);
-  closing.add(closeAudit);
+  const auditWriter = createAuditWriter(auditLines.lines, clock, settings.worker?.number);
+  closing.add(auditWriter.close);
+  const metrics = openMetrics(config, settings.version, clock);
+  closing.add(metrics.close);
+  const audit = metrics.audit(auditWriter.audit);
 
   try {
     audit('config.load', undefined, { path: loaded.path, sha256: loaded.sha256 });
@@ -108,7 +115,7 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
 
     const publicUrl = publicUrlOf(config);
     const tls = config.listen.tls && readTlsFiles(config.listen.tls);
-    const store = await openStore(storeOptions(config), { clock, log });
+    const store = await openStore(storeOptions(config), { clock, log, watch: metrics.store });
     closing.add(() => store.close());
     closing.add(startSweeping(store, clock));
     const outbound = createOutbound(
@@ -151,7 +158,7 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
       readBody: createBodyReader({ maxBytes }),
       authorise,
       send: createUpstreams({ upstreams, ttfbMs: config.timeouts.upstream_ttfb_ms }, { audit, log, clock }),
-      relay: createRelay(clock),
+      relay: metrics.relay(createRelay(clock)),
       audit,
       clock,
     });
@@ -170,9 +177,16 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
         { allowCidrs: config.access_control.allow_cidrs, denyCidrs: config.access_control.deny_cidrs },
         { audit, log },
       ),
+      onAnswered: metrics.answers(routes),
       log,
       clock,
     });
+    metrics.read({
+      openRequests: () => server.openRequests,
+      auditLinesLost: () => auditLines.lines.lost,
+    });
+    const metricsPage = settings.worker ? undefined : openMetricsPage(config, metrics.snapshot);
+    closing.add(() => metricsPage?.close());
 
     return {
       log,
@@ -180,14 +194,17 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
       async listen() {
         const banner = settings.isPractice ? PRACTICE_BANNER : BANNER;
         if (isSpeaker(settings)) for (const line of banner) log.warn(line);
+        const metricsUrl = await metricsPage?.listen();
         const { port } = await server.listen();
         const who = settings.worker ? ` (worker ${settings.worker.number})` : '';
         log.info(`sallyport gateway listening on ${listenerUrl(config, port)}${who}`);
         const facts = isSpeaker(settings) ? bootFacts(config, publicUrl, tls, environment) : [];
         for (const fact of facts) log.info(fact);
+        if (metricsUrl !== undefined) log.info(`metrics: ${metricsUrl}`);
         await lines.flush();
       },
       reopenLogs: auditLines.reopen,
+      figures: metrics.snapshot,
       async stop(hurry) {
         const graceMs = environment.drainTimeoutMs ?? config.shutdown.grace_seconds * 1000;
         await drain(server, { delayMs: config.shutdown.delay_seconds * 1000, graceMs }, hurry, {
