@@ -65,11 +65,12 @@ export interface Place {
 
 /** How many bytes of its body a request may hold. */
 export interface BodyRoom {
+  readonly bytes: number;
   /**
-   * Makes the room this large. What is returned is to be waited for; it rejects with CodedError `overloaded`, or with
-   * `client_left`. A smaller room is had at once.
+   * Makes the room this large, or, when so much is free, as large as `best`. What is returned is to be waited for; it
+   * rejects with CodedError `overloaded`, or with `client_left`. A smaller room is had at once.
    */
-  resize(bytes: number): Promise<void> | undefined;
+  resize(bytes: number, best?: number): Promise<void> | undefined;
 }
 
 export type AuditEventName =

@@ -21,7 +21,7 @@ const inflaters: Readonly<Record<string, () => Inflater>> = {
 
 /** Takes a body whose size nobody has announced at first. */
 const FIRST_ROOM_BYTES = 64 * 1024;
-const UNBOUNDED: BodyRoom = { resize: () => undefined };
+const UNBOUNDED: BodyRoom = { bytes: Number.POSITIVE_INFINITY, resize: () => undefined };
 
 /**
  * Reads a request body whole, inflating gzip, br and zstd as it arrives, into a room that is never smaller than what is
@@ -43,22 +43,20 @@ export function createBodyReader({
     // Nothing more would be heard of a client that has left already.
     if (request.message.destroyed) throw new CodedError('client_left');
     const hasExactSize = !createInflater && request.headers['transfer-encoding'] === undefined;
-    const firstBytes = hasExactSize ? Number(announced ?? 0) : Math.min(FIRST_ROOM_BYTES, maxBytes);
-    const turn = room.resize(firstBytes);
+    const turn = room.resize(hasExactSize ? Number(announced ?? 0) : Math.min(FIRST_ROOM_BYTES, maxBytes));
     if (turn) {
       await turn;
       if (request.message.destroyed) throw new CodedError('client_left');
     }
     request.startBody();
     const source = arriving(request, idleTimeoutMs);
-    const growth = { room, firstBytes, maxBytes, tooLarge };
+    const growth = { room, maxBytes, tooLarge };
     return createInflater ? inflate(source, createInflater(), growth) : collect(source, growth);
   };
 }
 
 interface Growth {
   readonly room: BodyRoom;
-  readonly firstBytes: number;
   readonly maxBytes: number;
   readonly tooLarge: () => Error;
 }
@@ -69,17 +67,15 @@ interface Flow {
   stop(error: Error): void;
 }
 
-/** Gathers chunks. The room is doubled when it is full; while that takes, the flow stands still. */
-function gathering({ room, firstBytes, maxBytes, tooLarge }: Growth, flow: Flow) {
+/** Gathers chunks. A room that is full is doubled, or where that is too much made to fit; while that takes, the flow stands still. */
+function gathering({ room, maxBytes, tooLarge }: Growth, flow: Flow) {
   const chunks: Buffer[] = [];
   let size = 0;
-  let roomBytes = firstBytes;
   let isGrowing = false;
 
   const grow = (): void => {
-    if (isGrowing || size <= roomBytes) return;
-    roomBytes = Math.min(Math.max(roomBytes * 2, size), maxBytes);
-    const turn = room.resize(roomBytes);
+    if (isGrowing || size <= room.bytes) return;
+    const turn = room.resize(size, Math.min(Math.max(room.bytes * 2, size), maxBytes));
     if (!turn) return;
     isGrowing = true;
     flow.pause();
@@ -98,7 +94,7 @@ function gathering({ room, firstBytes, maxBytes, tooLarge }: Growth, flow: Flow)
       grow();
     },
     whole(): Buffer {
-      if (roomBytes > size) room.resize(size);
+      if (room.bytes > size) room.resize(size);
       return joined(chunks, size);
     },
   };

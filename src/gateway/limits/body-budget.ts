@@ -53,7 +53,13 @@ export function createBodyBudget(
     open(session, request) {
       const claim = shares.open(session);
       return {
-        resize: (bytes) => (claim.resize(bytes) ? undefined : waited(claim, bytes, request)),
+        get bytes() {
+          return claim.bytes;
+        },
+        resize(bytes, best = bytes) {
+          if (claim.resize(best) || (best !== bytes && claim.resize(bytes))) return undefined;
+          return waited(claim, bytes, request);
+        },
         close: claim.close,
       };
     },
