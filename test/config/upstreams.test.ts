@@ -88,6 +88,23 @@ describe('upstreams', () => {
   });
 });
 
+describe('priorities of upstreams', () => {
+  const warnings = (...more: readonly string[]) =>
+    warningsOf(
+      upstreams(
+        ...more.map((text, i) => `{ provider: anthropic, name: n${i}, auth: { api_key: k }${text} }`),
+      ),
+    );
+
+  it('are given to all of them or to none', () => {
+    expect(warnings('', '')).toEqual([]);
+    expect(warnings(', priority: 1, weight: 2', ', priority: 1')).toEqual([]);
+    expect(warnings(', priority: 10', ', priority: 10', '')).toEqual([
+      'upstreams[2] has no priority while others have one: its place in the list counts, 2',
+    ]);
+  });
+});
+
 describe('headers of an upstream', () => {
   const headers = (inside: string, env = {}) => errorsOf(one(`, headers: ${inside}`), { env });
 

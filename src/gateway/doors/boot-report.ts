@@ -63,7 +63,8 @@ function upstreamBounds(upstreams: GatewayConfig['upstreams']): string {
   const bounded = upstreams.flatMap(({ name, max_connections: max }) =>
     max === undefined ? [] : [`at most ${max} at a time to ${name}`],
   );
-  return (bounded.length < upstreams.length ? [...bounded, 'no bound'] : bounded).join(', ');
+  if (bounded.length === 0) return 'no bound';
+  return [...bounded, ...(bounded.length < upstreams.length ? ['no bound to the others'] : [])].join(', ');
 }
 
 /** What boots but deserves a second look, in the file and around it. */

@@ -13,6 +13,7 @@ import {
 import {
   type Answerer,
   answerEvents,
+  json,
   message,
   refusal,
   reset,
@@ -51,7 +52,7 @@ afterEach(async () => {
 });
 
 describe('an answer of the first upstream with status', () => {
-  const goesOn = [401, 402, 403, 404, 408, 429, 500, 501, 502, 503, 504, 529, 301, 302, 307, 308];
+  const goesOn = [401, 402, 403, 404, 408, 429, 500, 501, 502, 503, 504, 529];
   it.each(goesOn)('%i leads to the second', async (status) => {
     await openGateway();
     first.answer = refusal(status, 'some_error', 'no', { location: second.url });
@@ -276,14 +277,48 @@ describe('when both fail the developer gets', () => {
 });
 
 describe('a redirect', () => {
-  it('is never followed and its target never told', async () => {
-    await openGateway({ second: { modelIds: {} } });
-    first.answer = refusal(307, 'api_error', 'over there', { location: `${second.url}/elsewhere` });
+  const statuses = [300, 301, 302, 303, 304, 307, 308];
+
+  it.each(statuses)('with %i leads to the next upstream', async (status) => {
+    await openGateway();
+    first.answer = redirectTo(`${second.url}/elsewhere`, status);
     const answer = await post(gateway, request);
-    expect(answer.status).toBe(502);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.location).toBeUndefined();
+    expect(second.requests.map(({ url }) => url)).toEqual(['/v1/messages']);
+    expect(await gateway.event()).toMatchObject({ attempts: 2, upstream: 'second', outcome: 'complete' });
+  });
+
+  it.each(statuses)('with %i is never followed, and its target never told', async (status) => {
+    await openGateway({ second: { modelIds: {} } });
+    const target = `${second.url}/elsewhere`;
+    first.answer = redirectTo(target, status);
+    for (const stream of [false, true]) {
+      const answer = await post(gateway, { ...request, stream });
+      expect(answer.status).toBe(502);
+      expect(JSON.stringify([answer.headers, answer.body.toString()])).not.toContain(target);
+      expect(errorOf(answer)).toEqual({ type: 'api_error', message: 'all upstreams failed (2 attempted)' });
+    }
+    expect(first.requests).toHaveLength(2);
+    expect(second.requests).toHaveLength(0);
+    expect(gateway.log.join('\n')).not.toContain(target);
+  });
+
+  it('that claims to be a success is one, without its target', async () => {
+    await openGateway();
+    first.answer = json(200, { id: 'msg_1' }, { location: `${second.url}/elsewhere` });
+    const answer = await post(gateway, request);
+    expect(answer.status).toBe(200);
     expect(answer.headers.location).toBeUndefined();
     expect(second.requests).toHaveLength(0);
   });
+
+  function redirectTo(location: string, status: number): Answerer {
+    return (_request, response) => {
+      response.writeHead(status, { location });
+      response.end();
+    };
+  }
 });
 
 describe('once the head of a stream is out without a byte', () => {
