@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { HttpServer } from '../http/server.ts';
@@ -28,6 +29,8 @@ export async function drain(
     `stopping: ${clientRequests(server.openRequests)} open; waiting for them until ${isoIn(delayMs + graceMs)} at most`,
   );
   await clock.sleep(delayMs, hurry).catch(() => undefined);
+  // Whoever has connected by now is accepted first: the kernel would reset them.
+  await setImmediate();
 
   const over = new AbortController();
   const cutOff = (why: string): void => {
