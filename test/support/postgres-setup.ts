@@ -17,7 +17,8 @@ declare module 'vitest' {
 }
 
 /**
- * One server for the whole run, or TEST_DATABASE_URL (a superuser's; outages are tested on servers of their own either way). In CI its absence is a failure; elsewhere the tests
+ * One server for the whole run, or TEST_DATABASE_URL: a superuser's, of a server that asks for passwords (what is stopped or
+ * paused is a server of its own either way). In CI its absence is a failure; elsewhere the tests
  * that need it are left out.
  */
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {

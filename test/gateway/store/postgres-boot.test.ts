@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openStore, type StoreOptions } from '../../../src/gateway/store/open.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { CodedError } from '../../../src/kernel/coded-error.ts';
@@ -8,6 +8,7 @@ import { postgresOptions } from '../../contract/every-store.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
 import { createMemoryLog } from '../../support/memory-log.ts';
 import { createTestDatabase, describeWithPostgres, startPrivatePostgres } from '../../support/postgres.ts';
+import type { Cluster } from '../../support/postgres-cluster.ts';
 
 /** A server that speaks no PostgreSQL: does as told with every connection. */
 async function startListener(
@@ -161,26 +162,21 @@ describeWithPostgres('a database that refuses this gateway', () => {
 });
 
 describeWithPostgres('a database', () => {
-  it.each([
-    ['an IPv6 address', (port: number) => `[::1]:${port}`],
-    ['a name', (port: number) => `localhost:${port}`],
-  ])('is reached by %s', async (_what, place) => {
-    const database = await createTestDatabase();
-    const url = new URL(database.url);
-    const store = await openStore(postgresOptions(database.url.replace(url.host, place(Number(url.port)))), {
-      clock: systemClock,
-      log: createMemoryLog(),
-    });
-    await store.close();
-    await database.drop();
+  let cluster: Cluster;
+  beforeAll(async () => {
+    cluster = await startPrivatePostgres();
   });
+  afterAll(() => cluster.remove());
 
-  it('is reached through the folder of its unix socket', async () => {
-    const cluster = await startPrivatePostgres();
-    const url = cluster.url().replace(/127\.0\.0\.1/, encodeURIComponent(cluster.folder));
+  it.each([
+    ['an IPv4 address', () => `127.0.0.1:${cluster.port}`],
+    ['an IPv6 address', () => `[::1]:${cluster.port}`],
+    ['a name', () => `localhost:${cluster.port}`],
+    ['the folder of its unix socket', () => `${encodeURIComponent(cluster.folder)}:${cluster.port}`],
+  ])('is reached by %s', async (_what, place) => {
+    const url = cluster.url().replace(`127.0.0.1:${cluster.port}`, place());
     const store = await openStore(postgresOptions(url), { clock: systemClock, log: createMemoryLog() });
     await store.ping(AbortSignal.timeout(5_000));
     await store.close();
-    await cluster.remove();
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parsePostgresUrl } from '../../../src/gateway/store/postgres-url.ts';
 import { createPostgresDatabase } from '../../../src/gateway/store/sql-database.ts';
-import { createTestDatabase, hasPostgres, startPrivatePostgres } from '../../support/postgres.ts';
+import { hasPostgres, startPrivatePostgres } from '../../support/postgres.ts';
 import type { Cluster } from '../../support/postgres-cluster.ts';
 import { createAuthority } from '../../support/tls.ts';
 
@@ -97,9 +97,9 @@ describe.skipIf(!hasPostgres)('a connection by sslmode', () => {
 
 describe.skipIf(!hasPostgres)('a server without TLS', () => {
   it('is used by sslmode=prefer and refused by sslmode=require', async () => {
-    const database = await createTestDatabase();
-    expect(await connection(`${database.url}?sslmode=prefer`)).toMatchObject({ ssl: false });
-    await expect(connection(`${database.url}?sslmode=require`)).rejects.toThrow();
-    await database.drop();
+    const cluster = await startPrivatePostgres();
+    expect(await connection(`${cluster.url()}?sslmode=prefer`)).toMatchObject({ ssl: false });
+    await expect(connection(`${cluster.url()}?sslmode=require`)).rejects.toThrow();
+    await cluster.remove();
   });
 });
