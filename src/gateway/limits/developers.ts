@@ -66,16 +66,20 @@ function isIdle({ open, minute }: Developer, second: number): boolean {
 
 function tooManyAtOnce(limit: number): CodedError {
   return limited(
-    `you have ${limit} requests open, as many as limits.per_developer.concurrent allows; wait for one to end`,
+    `you have ${requests(limit)} open, as many as limits.per_developer.concurrent allows; wait for one to end`,
     CONCURRENT_RETRY_SECONDS,
   );
 }
 
 function tooManyInAMinute(limit: number, waitSeconds: number): CodedError {
   return limited(
-    `you have started ${limit} requests within a minute, as many as limits.per_developer.requests_per_minute allows; try again in ${waitSeconds} s`,
+    `you have started ${requests(limit)} within a minute, as many as limits.per_developer.requests_per_minute allows; try again in ${waitSeconds} s`,
     waitSeconds,
   );
+}
+
+function requests(count: number): string {
+  return count === 1 ? '1 request' : `${count} requests`;
 }
 
 function limited(sentence: string, retryAfterSeconds: number): CodedError {
