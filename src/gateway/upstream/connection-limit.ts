@@ -30,7 +30,7 @@ export function createConnectionLimit(
     if (nowMs - warnedAtMs < WARNING_INTERVAL_MS) return;
     warnedAtMs = nowMs;
     log.warn(
-      `upstream ${upstreamName}: requests wait, ${max} are under way (upstreams[].max_connections of ${upstreamName})`,
+      `upstream ${upstreamName}: requests wait; upstreams[].max_connections of ${upstreamName} is ${max}`,
     );
   };
 

@@ -101,7 +101,7 @@ describe('a bound on connections', () => {
     expect(log.lines).toEqual([]);
     void take('b', { waitMs: 600_000 });
     void take('c', { waitMs: 600_000 });
-    const line = 'warn upstream up: requests wait, 1 are under way (upstreams[].max_connections of up)';
+    const line = 'warn upstream up: requests wait; upstreams[].max_connections of up is 1';
     expect(log.lines).toEqual([line]);
     clock.advance(59_999);
     void take('d', { waitMs: 600_000 });

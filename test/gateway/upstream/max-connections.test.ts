@@ -85,7 +85,7 @@ describe('max_connections', () => {
     await clock.sleeper();
     expect(first.requests).toHaveLength(1);
     expect(gateway.log).toEqual([
-      'warn upstream first: requests wait, 1 are under way (upstreams[].max_connections of first)',
+      'warn upstream first: requests wait; upstreams[].max_connections of first is 1',
     ]);
     await unanswered.shift()?.(message());
     await first.request(1);
