@@ -41,6 +41,11 @@ export function endingFor(error: unknown): Ending {
   };
 }
 
+/** Whether a command was refused for safety. */
+export function isUnsafe(error: unknown): boolean {
+  return error instanceof CodedError && failures[error.code].exitCode === UNSAFE;
+}
+
 /** A code or a class: nothing that could hold what the error is about. */
 function kindOf(error: unknown): string {
   if (!(error instanceof Error)) return 'not even an error';

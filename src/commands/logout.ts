@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Machine } from '../client/machine.ts';
 import { CodedError, isCodedError } from '../kernel/coded-error.ts';
 import type { Developer, SignedIn } from './developer.ts';
-import { endingFor } from './exit-codes.ts';
+import { endingFor, isUnsafe } from './exit-codes.ts';
 import type { Host } from './host.ts';
 
 interface LogoutOptions {
@@ -21,7 +21,10 @@ export function registerLogout(program: Command, host: Host, machine?: Machine):
     .action((options: LogoutOptions) => logout(host, options, machine));
 }
 
-/** Ends sessions and says of each whether the gateway confirmed. Being signed in nowhere is not an error. */
+/**
+ * Ends sessions and says of each whether the gateway confirmed. Being signed in nowhere is not an error. Throws what is
+ * unsafe about a gateway (`certificate_changed` and its like), once every session is forgotten.
+ */
 export async function logout(host: Host, options: LogoutOptions, machine?: Machine): Promise<void> {
   if (options.all && options.gatewayUrl !== undefined) {
     throw new CodedError('bad_usage', { detail: '--all and --gateway-url exclude each other' });
@@ -30,7 +33,10 @@ export async function logout(host: Host, options: LogoutOptions, machine?: Machi
   const developer = createDeveloper(host, machine);
   const sessions = await chosen(developer, options);
   if (sessions.length === 0) host.stderr.write('Not signed in: nothing to do\n');
-  for (const session of sessions) await endSession(host, developer, session);
+  const problems = [];
+  for (const session of sessions) problems.push(await endSession(host, developer, session));
+  const unsafe = problems.find(isUnsafe);
+  if (unsafe) throw unsafe;
 }
 
 async function chosen(developer: Developer, options: LogoutOptions): Promise<readonly SignedIn[]> {
@@ -43,8 +49,11 @@ async function chosen(developer: Developer, options: LogoutOptions): Promise<rea
   }
 }
 
-/** The session is forgotten whatever the gateway says, and under its lock, so that no refresh brings it back. */
-async function endSession(host: Host, { credentials }: Developer, session: SignedIn): Promise<void> {
+/**
+ * The session is forgotten whatever the gateway says, and under its lock, so that no refresh brings it back. Resolves to
+ * what kept the gateway from ending it.
+ */
+async function endSession(host: Host, { credentials }: Developer, session: SignedIn): Promise<unknown> {
   const { origin } = session.gateway;
   try {
     const problem = await credentials.exclusively(origin, async () => {
@@ -56,20 +65,21 @@ async function endSession(host: Host, { credentials }: Developer, session: Signe
     host.stderr.write(
       problem === undefined
         ? `Signed out of ${origin}: the gateway has ended the session, and it is forgotten here\n`
-        : `Forgot the session at ${origin}, but the gateway has not ended it: ${problem}\n`,
+        : `Forgot the session at ${origin}, but the gateway has not ended it: ${endingFor(problem).sentence}\n`,
     );
+    return problem;
   } finally {
     await session.close();
   }
 }
 
 /** Why the gateway could not confirm, or `undefined` when it did. */
-async function revoke(session: SignedIn, token: string): Promise<string | undefined> {
+async function revoke(session: SignedIn, token: string): Promise<unknown> {
   const { createOAuthClient } = await import('../client/oauth-client.ts');
   try {
     const isConfirmed = await createOAuthClient(await session.connect()).revoke(token);
-    return isConfirmed ? undefined : 'it did not confirm';
+    return isConfirmed ? undefined : new CodedError('command_failed', { detail: 'it did not confirm' });
   } catch (error) {
-    return endingFor(error).sentence;
+    return error;
   }
 }

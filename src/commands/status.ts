@@ -3,7 +3,7 @@ import type { Cap, Usage } from '../client/gateway-api.ts';
 import type { Machine } from '../client/machine.ts';
 import { CodedError } from '../kernel/coded-error.ts';
 import type { Developer, SignedIn } from './developer.ts';
-import { endingFor } from './exit-codes.ts';
+import { endingFor, isUnsafe } from './exit-codes.ts';
 import type { Host } from './host.ts';
 
 interface StatusOptions {
@@ -34,7 +34,10 @@ export interface GatewayStatus {
   readonly problem: string | undefined;
 }
 
-/** Throws `not_signed_in` when there is no session to show. */
+/**
+ * Throws `not_signed_in` when there is no session to show, and, when everything is shown, what is unsafe about a gateway
+ * (`certificate_changed` and its like): one that merely does not answer is no reason to fail.
+ */
 export async function status(host: Host, { gatewayUrl }: StatusOptions, machine?: Machine): Promise<void> {
   const { createDeveloper } = await import('./developer.ts');
   const developer = createDeveloper(host, machine);
@@ -43,39 +46,50 @@ export async function status(host: Host, { gatewayUrl }: StatusOptions, machine?
       ? (await developer.credentials.list()).map(developer.open)
       : [await developer.signedIn(gatewayUrl)];
   if (sessions.length === 0) throw new CodedError('not_signed_in');
-  const all = await Promise.all(sessions.map((session) => describe(developer, session)));
+  const described = await Promise.all(sessions.map((session) => describe(developer, session)));
+  const all = described.map(({ shown }) => shown);
   host.stdout.write(host.options.json ? asJson(all) : all.map((one) => asText(one, host)).join('\n'));
+  const unsafe = described.find(({ error }) => isUnsafe(error));
+  if (unsafe) throw unsafe.error;
 }
 
-async function describe({ certificates, credentials }: Developer, session: SignedIn): Promise<GatewayStatus> {
+interface Described {
+  readonly shown: GatewayStatus;
+  /** Why the gateway could not be asked. */
+  readonly error: unknown;
+}
+
+async function describe({ certificates, credentials }: Developer, session: SignedIn): Promise<Described> {
   const [{ readTokenClaims }, { printable }] = await Promise.all([
     import('../client/token-claims.ts'),
     import('../client/printable.ts'),
   ]);
   const { origin, hostname, isHttps } = session.gateway;
   try {
-    const asked = await ask(session);
+    const { usage, error } = await ask(session);
     const account = (await credentials.read(origin)) ?? session.account;
     const claims = readTokenClaims(account.accessToken);
-    return {
+    const shown = {
       gateway: origin,
       account: account.email === undefined ? claims.email : printable(account.email),
       groups: claims.groups,
       tokenExpiresAt: new Date(account.expiresAtMs).toISOString(),
       isRenewable: account.refreshToken !== undefined,
       fingerprint: isHttps ? await certificates.find(hostname) : undefined,
-      ...asked,
+      usage,
+      problem: error === undefined ? undefined : endingFor(error).sentence,
     };
+    return { shown, error };
   } finally {
     await session.close();
   }
 }
 
-async function ask({ api }: SignedIn): Promise<Pick<GatewayStatus, 'usage' | 'problem'>> {
+async function ask({ api }: SignedIn): Promise<Pick<GatewayStatus, 'usage'> & Pick<Described, 'error'>> {
   try {
-    return { usage: await api.usage(), problem: undefined };
+    return { usage: await api.usage(), error: undefined };
   } catch (error) {
-    return { usage: undefined, problem: endingFor(error).sentence };
+    return { usage: undefined, error };
   }
 }
 

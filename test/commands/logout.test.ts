@@ -63,10 +63,10 @@ describe('logout', () => {
     expect(await world.stored(server.origin)).toBeUndefined();
   });
 
-  it('sends no token to a gateway that is not trusted any more', async () => {
+  it('sends no token to a gateway that is not trusted any more, forgets, and ends with 4', async () => {
     await world.signIn({ gateway: 'https://gateway.example.test' });
     const result = await logout();
-    expect(result.exitCode).toBe(0);
+    expect(result.exitCode).toBe(4);
     expect(result.stderr).toContain('but the gateway has not ended it: Nobody has trusted');
     expect(await world.stored('https://gateway.example.test')).toBeUndefined();
   });

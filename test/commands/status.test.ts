@@ -105,6 +105,17 @@ describe('status', () => {
     expect(stdout).not.toContain(' cap ');
   });
 
+  it('shows everything and ends with 4 when one is not to be trusted', async () => {
+    const { origin } = await gateway();
+    await world.signIn({ gateway: 'https://b.example.test', signedInAtMs: 2 });
+    await world.signIn({ gateway: origin, accessToken: jwt, signedInAtMs: 1 });
+    const { exitCode, stdout, stderr } = await status();
+    expect(exitCode).toBe(4);
+    expect(stdout).toContain('  Gateway      Nobody has trusted the TLS certificate of b.example.test yet\n');
+    expect(stdout).toContain('  Monthly cap ');
+    expect(stderr).toContain('--fingerprint');
+  });
+
   it('shows only the gateway that is named', async () => {
     const { origin } = await gateway();
     await world.signIn({ gateway: origin });

@@ -11,6 +11,8 @@ export interface DeploymentOptions {
   /** Sections of gateway.yaml that replace or add to the usual ones. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly answer?: Answerer;
+  /** Paths for `listen.tls`; the public URL is `https://` then. */
+  readonly tls?: { readonly cert: string; readonly key: string };
   readonly env?: Readonly<Record<string, string>>;
   /** Further flags of `sallyport gateway`. */
   readonly args?: readonly string[];
@@ -39,14 +41,15 @@ export const SECRETS = {
 
 export async function startDeployment(options: DeploymentOptions): Promise<Deployment> {
   const ports = await Promise.all(Array.from({ length: options.replicas ?? 1 }, freePort));
-  const publicUrl = `http://127.0.0.1:${ports.at(-1)}`;
+  const { tls } = options;
+  const publicUrl = `${tls ? 'https' : 'http'}://127.0.0.1:${ports.at(-1)}`;
   const provider = await startOidcProvider({
     redirectUri: `${publicUrl}/oauth/callback`,
     clientSecret: SECRETS.client,
   });
   const upstream = await startUpstream(options.answer);
   const configs = ports.map((port) => ({
-    listen: { host: '127.0.0.1', port, public_url: publicUrl },
+    listen: { host: '127.0.0.1', port, public_url: publicUrl, ...(tls ? { tls } : {}) },
     oidc: { issuer: provider.issuer, client_id: provider.clientId, client_secret: SECRETS.client },
     session: { jwt_secret: SECRETS.jwt },
     store: options.store,
