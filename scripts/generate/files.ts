@@ -4,6 +4,7 @@ import { auditEventsPage } from './audit-events.ts';
 import { cliPage } from './cli.ts';
 import { configurationPage } from './configuration.ts';
 import { errorsPage } from './errors.ts';
+import { metricsPage } from './metrics.ts';
 
 /** Every generated file of the repository: its path from the root, and what belongs in it. */
 export function generatedFiles(): ReadonlyMap<string, string> {
@@ -14,6 +15,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['docs/audit-events.md', auditEventsPage()],
     ['docs/errors.md', errorsPage()],
     ['docs/cli.md', cliPage()],
+    ['docs/metrics.md', metricsPage()],
   ]);
 }
 

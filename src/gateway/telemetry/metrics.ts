@@ -82,7 +82,7 @@ export const metrics = {
   auditEvents: {
     name: 'sallyport_audit_events_total',
     kind: 'counter',
-    help: "Audit events by name, and by the event's result or reason where it has one: sign-ins, refreshes, denials.",
+    help: "Audit events without figures of their own (sign-ins, refreshes, denials), by the event's result, or else its reason.",
     labels: ['event', 'result'],
   },
   auditLinesLost: {
