@@ -20,12 +20,10 @@ export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
 /** Runs a suite over every store there is. Each test starts without rows. */
-export function describeEveryStore(noun: string, suite: (under: StoreUnderTest) => void): void {
-  describe(`${noun} in the embedded store`, () => run(openEmbedded, suite));
-  describeWithPostgres(`${noun} in PostgreSQL`, () => run(() => openPostgres(true), suite));
-  describeWithPostgres(`${noun} in PostgreSQL behind a transaction pooler`, () =>
-    run(() => openPostgres(false), suite),
-  );
+export function describeEveryStore(suite: (under: StoreUnderTest) => void): void {
+  describe('the embedded store', () => run(openEmbedded, suite));
+  describeWithPostgres('PostgreSQL', () => run(() => openPostgres(true), suite));
+  describeWithPostgres('PostgreSQL without prepared statements', () => run(() => openPostgres(false), suite));
 }
 
 function run(open: () => Promise<StoreUnderTest>, suite: (under: StoreUnderTest) => void): void {

@@ -22,7 +22,8 @@ export async function migrate(
   log: Log,
   migrations: readonly Migration[] = allMigrations,
 ): Promise<void> {
-  if ((await missing(database, migrations)).length === 0) return;
+  const todo = await database.transaction((tx) => missing(tx, migrations), TIMEOUT_MS);
+  if (todo.length === 0) return;
   try {
     const applied = await database.transaction((tx) => applyMissing(tx, log, migrations), TIMEOUT_MS);
     for (const { id } of applied) log.info(`migration ${id} applied`);

@@ -2,7 +2,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { CodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Secret } from '../../kernel/secret.ts';
-import type { Database } from './database.ts';
+import type { Database, Querier } from './database.ts';
 import { migrate } from './migrate.ts';
 import { isOutage, reasonOf, sqlStateOf } from './outage.ts';
 import { type PostgresTarget, parsePostgresUrl } from './postgres-url.ts';
@@ -25,6 +25,8 @@ interface Parts {
 
 const BOOT_ATTEMPTS = 3;
 const BOOT_PAUSE_MS = 2_000;
+/** A server under load may take its time at boot, when nobody waits yet. */
+const INSPECTION_MS = 10_000;
 const OLDEST_SERVER = 140_000;
 
 /**
@@ -40,8 +42,7 @@ export async function openPostgresDatabase(
   const database = createPostgresDatabase(target, { ...options, statementTimeoutMs });
   try {
     await reach(database, target, options.connectTimeoutSeconds, parts);
-    await refuseOldServers(database);
-    await checkRights(database);
+    await database.transaction(inspect, INSPECTION_MS);
     await migrate(database, parts.log);
     return database;
   } catch (error) {
@@ -82,8 +83,13 @@ function unreachable({ host, port, ssl }: PostgresTarget, reason: string, cause:
   return new CodedError('store_unreachable', { detail, cause });
 }
 
-async function refuseOldServers(database: Database): Promise<void> {
-  const [row] = await database.query<{ version: string }>(
+async function inspect(tx: Querier): Promise<void> {
+  await refuseOldServers(tx);
+  await checkRights(tx);
+}
+
+async function refuseOldServers(tx: Querier): Promise<void> {
+  const [row] = await tx.query<{ version: string }>(
     "select current_setting('server_version_num') as version",
   );
   if (Number(row?.version) >= OLDEST_SERVER) return;

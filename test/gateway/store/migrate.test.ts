@@ -34,10 +34,10 @@ describeWithPostgres('migrations', () => {
     expect(await recorded()).toEqual(migrations.map(({ id }) => id));
   });
 
-  it('run once when several processes start at the same moment', async () => {
-    const openers = await Promise.all([startOpener(), startOpener(), startOpener()]);
+  it('run once when two processes start at the same moment', async () => {
+    const openers = await Promise.all([startOpener(), startOpener()]);
     const openings = await Promise.all(openers.map(({ open }) => open(postgresOptions(database.url))));
-    expect(openings.map(({ error }) => error)).toEqual([undefined, undefined, undefined]);
+    expect(openings.map(({ error }) => error)).toEqual([undefined, undefined]);
     const lines = openings.flatMap(({ log }) => log);
     expect(lines.filter((line) => line.endsWith('applied'))).toEqual(applied);
     expect(await recorded()).toEqual(migrations.map(({ id }) => id));

@@ -36,9 +36,7 @@ describeWithPostgres('a revocation', () => {
     const first = await listed(undefined);
     expect(first.sids).toEqual(['early']);
     await slow.unsafe('commit');
-    const second = await listed(first.cursor);
-    expect(second.sids).toContain('late');
-    expect((await listed(second.cursor)).sids).toEqual([]);
+    expect((await listed(first.cursor)).sids).toContain('late');
   });
 
   it('that two slow writers commit in the wrong order is not missed', async () => {
@@ -53,7 +51,8 @@ describeWithPostgres('a revocation', () => {
     let { cursor } = await listed(undefined);
     await second.unsafe('commit');
     const two = await listed(cursor);
-    expect(two.sids).toEqual(['two']);
+    expect(two.sids).toContain('two');
+    expect(two.sids).not.toContain('one');
     cursor = two.cursor;
     await first.unsafe('commit');
     expect((await listed(cursor)).sids).toContain('one');

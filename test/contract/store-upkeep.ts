@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { DAY, describeEveryStore, MINUTE, NOW } from './every-store.ts';
+import { DAY, MINUTE, NOW, type StoreUnderTest } from './every-store.ts';
 
 const limit = { max: 1, windowSeconds: 60 };
 
-describeEveryStore('upkeep', (under) => {
+export function upkeepContract(under: StoreUnderTest): void {
   it('answers a ping, and not one that has been given up', async () => {
     await under.store.ping(AbortSignal.timeout(10_000));
     await expect(under.store.ping(AbortSignal.abort())).rejects.toMatchObject({ code: 'store_unavailable' });
@@ -55,4 +55,4 @@ describeEveryStore('upkeep', (under) => {
     await Promise.all(sweeps);
     expect(await under.store.rateCounters.peek('key-7', limit, NOW)).toMatchObject({ allowed: true });
   });
-});
+}

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import type { SessionRow } from '../../src/gateway/store/ports.ts';
-import { DAY, describeEveryStore, HOUR, MINUTE, NOW } from './every-store.ts';
+import { DAY, HOUR, MINUTE, NOW, type StoreUnderTest } from './every-store.ts';
 
 type NewSession = Omit<SessionRow, 'revokedAtMs'>;
 
@@ -26,7 +26,7 @@ const step = (shownNumber: number, nowMs = NOW + HOUR) => ({
   expiresAtMs: nowMs + 30 * DAY,
 });
 
-describeEveryStore('sessions', (under) => {
+export function sessionsContract(under: StoreUnderTest): void {
   const create = async (changes: Partial<NewSession> = {}): Promise<NewSession> => {
     const session = newSession(changes);
     await under.store.sessions.create(session);
@@ -209,4 +209,4 @@ describeEveryStore('sessions', (under) => {
     const ended = await Promise.all(revocations);
     expect(ended.reduce((sum, count) => sum + count, 0)).toBe(5);
   });
-});
+}

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import type { NewDeviceGrant } from '../../src/gateway/store/ports.ts';
-import { describeEveryStore, MINUTE, NOW } from './every-store.ts';
+import { MINUTE, NOW, type StoreUnderTest } from './every-store.ts';
 
 const EXPIRES = NOW + 10 * MINUTE;
 
@@ -17,7 +17,7 @@ function newGrant(changes: Partial<NewDeviceGrant> = {}): NewDeviceGrant {
   };
 }
 
-describeEveryStore('device grants', (under) => {
+export function deviceGrantsContract(under: StoreUnderTest): void {
   it('are found by device and by user code, pending, as they were made', async () => {
     const grant = newGrant();
     expect(await under.store.grants.create(grant)).toBe(true);
@@ -159,4 +159,4 @@ describeEveryStore('device grants', (under) => {
       deviceHash: later.deviceHash,
     });
   });
-});
+}

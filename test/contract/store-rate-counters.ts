@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { describeEveryStore, MINUTE, NOW } from './every-store.ts';
+import { MINUTE, NOW, type StoreUnderTest } from './every-store.ts';
 
 const limit = { max: 3, windowSeconds: 60 };
 const ALLOWED = { allowed: true, retryAfterSeconds: 0 };
 
-describeEveryStore('rate counters', (under) => {
+export function rateCountersContract(under: StoreUnderTest): void {
   it('allow as many hits as the limit says and then say when the window ends', async () => {
     for (let hit = 0; hit < 3; hit += 1)
       expect(await under.store.rateCounters.hit('a', limit, NOW + hit)).toEqual(ALLOWED);
@@ -75,4 +75,4 @@ describeEveryStore('rate counters', (under) => {
       retryAfterSeconds: 60,
     });
   });
-});
+}

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { Revocation } from '../../src/gateway/store/ports.ts';
-import { DAY, describeEveryStore, MINUTE, NOW } from './every-store.ts';
+import type { Revocation, Store } from '../../src/gateway/store/ports.ts';
+import { few } from '../support/property-runs.ts';
+import { DAY, MINUTE, NOW, type StoreUnderTest } from './every-store.ts';
 
 const revocation = (sid: string, untilMs = NOW + DAY): Revocation => ({
   target: { sid },
@@ -12,7 +13,16 @@ const revocation = (sid: string, untilMs = NOW + DAY): Revocation => ({
 const sidsOf = (entries: readonly Revocation[]) =>
   entries.flatMap(({ target }) => ('sid' in target ? [target.sid] : []));
 
-describeEveryStore('revocations', (under) => {
+/** An entry may come again while transactions of others on the server are older than it; then no more. */
+async function untilNothingNew(store: Store, cursor: string | undefined): Promise<void> {
+  for (let after = cursor; ; ) {
+    const found = await store.revocations.listAfter(after, NOW);
+    if (found.entries.length === 0) return;
+    after = found.cursor;
+  }
+}
+
+export function revocationsContract(under: StoreUnderTest): void {
   it('of every kind come back as they were added, in order', async () => {
     const added: readonly Revocation[] = [
       revocation('one'),
@@ -36,16 +46,15 @@ describeEveryStore('revocations', (under) => {
     const first = await under.store.revocations.listAfter(undefined, NOW);
     await under.replica.revocations.add(revocation('second'));
     const second = await under.store.revocations.listAfter(first.cursor, NOW);
-    expect(sidsOf(second.entries)).toEqual(['second']);
-    const third = await under.store.revocations.listAfter(second.cursor, NOW);
-    expect(third.entries).toEqual([]);
+    expect(sidsOf(second.entries)).toContain('second');
+    await untilNothingNew(under.store, second.cursor);
   });
 
   it('start all over from a cursor that this server cannot have given', async () => {
     await under.store.revocations.add(revocation('one'));
     const { entries, cursor } = await under.store.revocations.listAfter('9000000000000000', NOW);
     expect(sidsOf(entries)).toEqual(['one']);
-    expect(await under.store.revocations.listAfter(cursor, NOW)).toMatchObject({ entries: [] });
+    await untilNothingNew(under.store, cursor);
   });
 
   it('are not lost to a reader that polls while they are written', async () => {
@@ -72,7 +81,7 @@ describeEveryStore('revocations', (under) => {
         for (const sid of sidsOf(last.entries)) seen.add(sid);
         expect([...seen].sort()).toEqual(written.sort());
       }),
-      { numRuns: 25 },
+      few(25),
     );
   });
 
@@ -82,4 +91,4 @@ describeEveryStore('revocations', (under) => {
     const { entries } = await under.store.revocations.listAfter(undefined, NOW + 59 * DAY + MINUTE);
     expect(sidsOf(entries)).toEqual(['long']);
   });
-});
+}
