@@ -4,6 +4,8 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 const supported = major >= 26 || (major === 24 && minor >= 15) || (major === 22 && minor >= 22);
 
 if (supported || process.env.SALLYPORT_RELAUNCHED) {
+  // For this process only: what it starts may be another checkout's program.
+  delete process.env.SALLYPORT_RELAUNCHED;
   const { existsSync } = await import('node:fs');
   const source = new URL('../src/cli.ts', import.meta.url);
   // A checkout runs its sources (Node strips the types); the packed package has no src/ and runs the bundle.
@@ -35,7 +37,11 @@ async function relaunch() {
     stdio: 'inherit',
     env: { ...process.env, SALLYPORT_RELAUNCHED: '1' },
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => {
+      // A terminal sends Ctrl-C to the child itself; twice would mean to hurry.
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+    });
   child.on('exit', (code, signal) => {
     if (signal) {
       process.removeAllListeners(signal);

@@ -44,7 +44,9 @@ async function askForTrust(
   previous: Fingerprint | undefined,
 ): Promise<void> {
   host.stderr.write(`${certificateLines(gateway, checked, presented).join('\n')}\n`);
-  if (previous !== undefined) {
+  if (previous === undefined) {
+    host.stderr.write("Compare the fingerprint with the one that your gateway's operator publishes.\n");
+  } else {
     const old = shortFingerprint(previous);
     const fresh = shortFingerprint(presented.fingerprint);
     host.stderr.write(

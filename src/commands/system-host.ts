@@ -48,12 +48,17 @@ export function createSystemHost(options: GlobalOptions & { readonly colour: boo
   };
 }
 
-/** Aborts on the first SIGINT or SIGTERM; the default action returns for the second. */
+const INTERRUPTED = 130;
+
+/** Aborts on the first SIGINT or SIGTERM; the second ends the process at once. */
 function interruptedSignal(): AbortSignal {
   const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => controller.abort(new CodedError('interrupted')));
-  }
+  const interrupt = (): void => {
+    if (controller.signal.aborted) process.exit(INTERRUPTED);
+    controller.abort(new CodedError('interrupted'));
+  };
+  // Listeners that stay: the spinner ends the process when it finds itself alone with a signal.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, interrupt);
   return controller.signal;
 }
 
