@@ -14,6 +14,6 @@ export function logFailure(log: Log, name: string, verdict: Verdict, what: strin
 export function describe(error: unknown): string {
   if (error instanceof CodedError) return error.detail ?? error.code;
   if (!(error instanceof Error)) return String(error);
-  const code = 'code' in error ? String(error.code) : undefined;
+  const code = 'code' in error && error.code !== undefined ? String(error.code) : undefined;
   return code && !error.message.includes(code) ? `${code} ${error.message}` : error.message;
 }
