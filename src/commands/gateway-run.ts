@@ -2,6 +2,7 @@ import cluster from 'node:cluster';
 import { resolve } from 'node:path';
 import { readEnvironment } from '../config/environment.ts';
 import { loadConfig, readSecretFile } from '../config/load.ts';
+import { createAllowListJudge } from '../gateway/doors/judge-allow-list.ts';
 import { type Gateway, openGateway } from '../gateway/start.ts';
 import { CodedError } from '../kernel/coded-error.ts';
 import { type Control, controlBySignals, controlBySupervisor } from './gateway-control.ts';
@@ -53,6 +54,7 @@ async function prepareFile(host: Host, file: string): Promise<PreparedGateway> {
   const loaded = await loadConfig(resolve(host.cwd, file), {
     env: host.env,
     readFile: readSecretFile,
+    judgeAllowList: createAllowListJudge(),
   });
   return { loaded, allowedOrigins: [], isPractice: false, nextSteps: '', close: async () => undefined };
 }
