@@ -72,6 +72,12 @@ export function createByteShares({ maxBytes, shareBytes }: ByteSharesOptions): B
     if (owner.line.delete(wish) && owner.line.size === 0) turns.delete(owner);
   };
 
+  /** A claim that the share keeps out does not stand before a smaller one of the same owner. */
+  const firstInShare = (owner: Owner): Wish | undefined => {
+    for (const wish of owner.line) if (isInShare(owner, wish.hasBytes, wish.moreBytes)) return wish;
+    return undefined;
+  };
+
   const serve = (): void => {
     for (const wish of growing) {
       if (!isInShare(wish.owner, wish.hasBytes, wish.moreBytes)) continue;
@@ -81,8 +87,8 @@ export function createByteShares({ maxBytes, shareBytes }: ByteSharesOptions): B
     }
     // An owner that goes to the end while this runs has its next turn in the same run.
     for (const owner of turns) {
-      const [wish] = owner.line;
-      if (!wish || !isInShare(owner, wish.hasBytes, wish.moreBytes)) continue;
+      const wish = firstInShare(owner);
+      if (!wish) continue;
       if (!fits(wish.moreBytes)) return;
       turns.delete(owner);
       owner.line.delete(wish);
