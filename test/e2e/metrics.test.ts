@@ -239,6 +239,10 @@ describe('the figures of a real gateway', () => {
       ]);
     const output = events.reduce((sum, event) => sum + Number(event['output_tokens'] ?? 0), 0);
     expect(read.value('sallyport_tokens_total', { kind: 'output' })).toBe(output);
+    const cooldowns = deployment.gateways[0].events('upstream.cooldown');
+    expect(read.value('sallyport_upstream_cooldowns_total')).toBe(
+      cooldowns.filter(({ state }) => state === 'started').length,
+    );
     expect(read.value('sallyport_audit_lines_lost_total')).toBe(0);
     expect(read.value('sallyport_store_seconds_count')).toBeGreaterThan(0);
     expect(read.value('sallyport_store_circuit_open')).toBe(0);
