@@ -58,41 +58,54 @@ const FAILED: Outcome = { kind: 'failed' };
 const NOT_REACHED: Outcome = { kind: 'refused', restMs: SHORT_REST_MS, reason: 'not_reached' };
 const UNKNOWN: Outcome = { kind: 'unknown' };
 
-type TakeTurn = (asked: Asked, upstreamModel: string, question: Question) => Promise<Turn>;
+type TakeTurn = (asked: Asked, question: Question) => Promise<Turn>;
 
-/** Asks one upstream, once it has a place. The turn rejects with CodedError `client_left`, and with nothing else. */
+/** What a request that waited for its place has, and has to give back. */
+interface Place {
+  /** What is left of the time to headers. */
+  readonly ttfbMs: number;
+  /** Call it as soon as nothing more comes from the upstream. */
+  readonly release: (() => void) | undefined;
+}
+
+/**
+ * Asks an upstream that knows the model, once it has a place for the request. The turn rejects with CodedError
+ * `client_left`, and with nothing else.
+ */
 export function createTurns({ ttfbMs }: TurnOptions, parts: TurnParts): TakeTurn {
   const { clock, log } = parts;
-  return async (asked, upstreamModel, question) => {
-    const { limit, name } = asked;
-    if (!limit) return ask(asked, upstreamModel, question, ttfbMs, undefined, parts);
+  const atOnce: Place = { ttfbMs, release: undefined };
+
+  const inLine = async (asked: Asked, limit: ConnectionLimit, question: Question): Promise<Turn> => {
     const startedAtMs = clock.monotonicMs();
     const taken = await limit.take(ttfbMs, question.gone);
     if (taken === 'gone') throw new CodedError('client_left');
     if (taken === 'turned_away') return { kind: 'turned_away', outcome: UNKNOWN };
     if (taken === 'timed_out') {
-      const what = `failed: no place within ${ttfbMs} ms (upstreams[].max_connections of ${name})`;
-      logFailure(log, name, 'broken', what, question.request.requestId);
+      const what = `failed: no place within ${ttfbMs} ms (upstreams[].max_connections of ${asked.name})`;
+      logFailure(log, asked.name, 'broken', what, question.request.requestId);
       return { kind: 'failure', failure: { verdict: 'broken', answer: undefined }, outcome: UNKNOWN };
     }
+    const leftMs = Math.max(1, ttfbMs - (clock.monotonicMs() - startedAtMs));
     // One turn of the event loop later: an answer that starts a cooldown turns those away who wait, before one gets the place.
     const release = onceOnly(() => setImmediate(limit.release));
-    const leftMs = Math.max(1, ttfbMs - (clock.monotonicMs() - startedAtMs));
-    return ask(asked, upstreamModel, question, leftMs, release, parts);
+    return ask(asked, question, { ttfbMs: leftMs, release }, parts);
   };
+
+  return (asked, question) =>
+    asked.limit ? inLine(asked, asked.limit, question) : ask(asked, question, atOnce, parts);
 }
 
-/** `release` gives the place back, as soon as nothing more comes from the upstream. */
 async function ask(
   asked: Asked,
-  upstreamModel: string,
   question: Question,
-  ttfbMs: number,
-  release: (() => void) | undefined,
+  { ttfbMs, release }: Place,
   parts: TurnParts,
 ): Promise<Turn> {
-  const { provider, transport } = asked;
+  const { name, provider, transport } = asked;
   const { plan, endpoint, request, gone } = question;
+  const { model, requestedModel, caller } = plan.permit;
+  const upstreamModel = model.upstreamId(name) ?? requestedModel;
   try {
     const prepared = await provider.prepare({
       endpoint,
@@ -100,7 +113,7 @@ async function ask(
       body: plan.body,
       upstreamModel,
       message: request.message,
-      caller: plan.permit.caller,
+      caller,
     });
     question.onSend();
     const isBounded = plan.isStreamed && provider.boundsTimeToHeaders;

@@ -96,16 +96,15 @@ export function createUpstreams({ upstreams, ttfbMs }: UpstreamsOptions, parts: 
       return begun;
     };
 
-    const turnOf = async (target: Target): Promise<Turn> => {
-      const { name, cooldown } = target;
-      const trial = cooldown?.begin();
+    const turnOf = async (target: Target, cooldown: Cooldown): Promise<Turn> => {
+      const trial = cooldown.begin();
       let outcome: Outcome = { kind: 'unknown' };
       try {
-        const turn = await takeTurn(target, plan.permit.model.upstreamId(name) ?? '', question);
+        const turn = await takeTurn(target, question);
         outcome = turn.outcome;
         return turn;
       } finally {
-        cooldown?.finish(trial, outcome, request.requestId);
+        cooldown.finish(trial, outcome, request.requestId);
       }
     };
 
@@ -126,8 +125,13 @@ export function createUpstreams({ upstreams, ttfbMs }: UpstreamsOptions, parts: 
         for (;;) {
           const target = nextOf(left);
           if (!target) return finalFailure(failures, upstreams.length);
-          const turn = await turnOf(target);
-          if (gone.signal.aborted) throw new CodedError('client_left');
+          const { cooldown } = target;
+          const turn = await (cooldown ? turnOf(target, cooldown) : takeTurn(target, question));
+          if (gone.signal.aborted) {
+            // Nobody will want what is on its way.
+            if (turn.kind === 'answer') turn.answer.source.abort();
+            throw new CodedError('client_left');
+          }
           if (turn.kind === 'turned_away') continue;
           left.splice(left.indexOf(target), 1);
           if (turn.kind === 'failure') {
