@@ -141,6 +141,14 @@ describe('a conversation whose upstream cools down', () => {
     expect(await serves(id)).toBe('a');
   });
 
+  it('is not kept from moving back by requests that are refused, which fill none either', async () => {
+    clock.advance(200_000);
+    b.answer = refusal(400, 'invalid_request_error');
+    expect(await serves(id)).toBe('b');
+    clock.advance(100_000);
+    expect(await serves(id)).toBe('a');
+  });
+
   it('leaves the others where they are', async () => {
     const other = await sessionAt('b');
     clock.advance(10_000);

@@ -177,6 +177,34 @@ describe('the transport', () => {
     expect(got).toBe(size);
   });
 
+  it('tells apart what had no connection from what lost one', async () => {
+    const failureOf = (transport: Transport) =>
+      transport.send(request, 60_000, here).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    const refused: buildConnector.connector = (_options, callback) => callback(new Error('judged'), null);
+    const unreached = await open(() => undefined, refused);
+    expect(unreached.isUnreached(await failureOf(unreached))).toBe(true);
+    const cut = await open((socket) => void socket.once('data', () => socket.destroy()));
+    expect(cut.isUnreached(await failureOf(cut))).toBe(false);
+  });
+
+  it('says once that a request is over, however it ends', async () => {
+    const ended: string[] = [];
+    const whole = await open(answering('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'));
+    const answer = await whole.send(request, 60_000, here, () => ended.push('whole'));
+    expect(await text(answer)).toBe('ok');
+    answer.abort();
+    expect(ended).toEqual(['whole']);
+    const cut = await open((socket) => void socket.once('data', () => socket.destroy()));
+    await expect(cut.send(request, 60_000, here, () => ended.push('cut'))).rejects.toThrow();
+    const silent = await open(() => undefined);
+    const gone = AbortSignal.abort();
+    await expect(silent.send(request, 60_000, gone, () => ended.push('gone'))).rejects.toThrow();
+    expect(ended).toEqual(['whole', 'cut', 'gone']);
+  });
+
   it('passes over informational answers', async () => {
     const transport = await open(
       answering(
