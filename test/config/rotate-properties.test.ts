@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Document, parse } from 'yaml';
+import { Document, parse, parseDocument } from 'yaml';
 import { addFirst, findSigningSecrets, keepFirst } from '../../src/config/rotate.ts';
 import { maskedDiff } from '../../src/config/rotate-diff.ts';
 
@@ -39,7 +39,13 @@ const config = fc
       lineWidth,
     } as const);
     return crlf ? text.replaceAll('\n', '\r\n') : text;
-  });
+  })
+  .filter(isYaml);
+
+/** With an indent of one the library writes some block scalars so that no parser, its own neither, reads them. */
+function isYaml(text: string): boolean {
+  return parseDocument(text).errors.length === 0;
+}
 
 describe('every way to write the file', () => {
   it('gets a new first secret and keeps everything else', () => {
