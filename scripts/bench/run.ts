@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { freePort } from '../../test/support/deployment.ts';
 import { signInWithoutBrowser } from '../../test/support/oidc-provider.ts';
 import { usageOf } from './cpu.ts';
 
@@ -164,7 +165,7 @@ async function startUpstream(): Promise<number> {
 async function startNginx(upstreamPort: number): Promise<{ pid: number; url: string } | undefined> {
   const binary = ['/usr/sbin/nginx', '/usr/local/sbin/nginx'].find(existsSync);
   if (!binary) return undefined;
-  const port = upstreamPort + 1 > 65_000 ? upstreamPort - 1 : upstreamPort + 1;
+  const port = await freePort();
   const config = `daemon off; master_process off; pid ${folder}/nginx.pid; error_log ${folder}/error.log;
 events { worker_connections 1024; }
 http { access_log off; client_max_body_size 64m; client_body_buffer_size 2m; client_body_temp_path ${folder}; proxy_temp_path ${folder};
