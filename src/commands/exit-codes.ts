@@ -123,6 +123,8 @@ export const failures: Readonly<Record<ErrorCode, Failure>> = {
     exitCode: UNSAFE,
     sentence: ({ host, ip }) =>
       `Gateway hosts must be on your organization's private network; ${host} resolves to the public (or unrecognized) address ${ip}`,
+    hint: () =>
+      "Check the address. If it is right, this machine may be off your organization's network (VPN), where the name leads elsewhere.",
   },
   outside_internal_network: {
     exitCode: UNSAFE,
