@@ -16,8 +16,12 @@ export function listenerRefusal(
   return isWellFramed(message) ? undefined : new CodedError('bad_request');
 }
 
-/** RFC 9112 sections 3.2 and 6.1: one Host, and one framing that is understood. The parser refuses most of the rest already. */
+/**
+ * RFC 9112 sections 3.2 and 6.1: one Host, and one framing that is understood. The parser refuses most of the rest already,
+ * but takes a line without a version for HTTP/0.9, and HTTP/2.0 for a version like another.
+ */
 function isWellFramed({ headers, rawHeaders, httpVersion }: IncomingMessage): boolean {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return false;
   const coding = headers['transfer-encoding'];
   if (coding !== undefined) {
     if (headers['content-length'] !== undefined || httpVersion !== '1.1') return false;

@@ -25,6 +25,8 @@ type Bearer =
   | { readonly kind: 'refused'; readonly reason: string };
 
 const LEEWAY_MS = 5_000;
+/** What is written down of a path: anybody can ask for one of any length. */
+const MAX_PATH_LENGTH = 200;
 
 /** The guard of bearer endpoints. Throws CodedError `unauthenticated`; each refusal is an audit event with its reason. */
 export function createSessionGuard(parts: GuardParts): Authenticate {
@@ -32,7 +34,8 @@ export function createSessionGuard(parts: GuardParts): Authenticate {
   const verified = new Map<string, VerifiedToken>();
 
   const refuse = (request: Accepted, reason: string): CodedError => {
-    audit('auth.denied', request.requestId, { reason, client_ip: request.clientIp, path: request.path });
+    const path = request.path.slice(0, MAX_PATH_LENGTH);
+    audit('auth.denied', request.requestId, { reason, client_ip: request.clientIp, path });
     return new CodedError('unauthenticated', { detail: reason });
   };
 

@@ -122,6 +122,9 @@ describe('what the parser cannot read', () => {
     ['chunked in HTTP/1.0', `POST /body HTTP/1.0\r\n${H}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
     ['no Host', `GET / HTTP/1.1\r\n\r\n`],
     ['two Hosts', `GET / HTTP/1.1\r\n${H}host: other.test\r\n\r\n`],
+    ['HTTP/0.9', `GET / HTTP/0.9\r\n${H}\r\n`],
+    ['no version', `GET /\r\n${H}\r\n`],
+    ['HTTP/2 without its preface', `GET / HTTP/2.0\r\n${H}\r\n`],
     ['an absolute URL', `GET http://gateway.test/healthz HTTP/1.1\r\n${H}\r\n`],
   ])('%s is read, refused with 400 and not believed about where it ends', async (_, bytes) => {
     expect(refusalIn(await exchangeRaw(listener.port, bytes)).status).toBe(400);
