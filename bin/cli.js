@@ -1,7 +1,12 @@
 #!/usr/bin/env node
 // Starts the program on a Node that can run it. This file must stay loadable by old versions: it imports nothing statically.
-const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-const supported = major >= 26 || (major === 24 && minor >= 15) || (major === 22 && minor >= 22);
+const [major = 0, minor = 0, patch = 0] = process.versions.node
+  .split('.')
+  .map((part) => Number.parseInt(part, 10));
+const supported =
+  major >= 26 ||
+  (major === 24 && minor >= 15) ||
+  (major === 22 && (minor > 22 || (minor === 22 && patch >= 2)));
 
 if (supported || process.env.SALLYPORT_RELAUNCHED) {
   // For this process only: what it starts may be another checkout's program.
@@ -29,8 +34,12 @@ async function relaunch() {
       'bin/node',
     );
   } catch {
-    console.error(`sallyport needs Node 22.22.2, 24.15 or newer; this is ${process.version}.`);
-    console.error('Install a newer Node, or run it through npm in a checkout (npm start, npx sallyport).');
+    console.error(
+      `sallyport needs Node 22 (from 22.22.2), 24 (from 24.15) or 26 and newer; this is ${process.version}.`,
+    );
+    console.error(
+      'Install one of them. In a checkout, npm ci brings one along: node bin/cli.js finds it by itself then.',
+    );
     process.exit(1);
   }
   const child = spawn(node, process.argv.slice(1), {
