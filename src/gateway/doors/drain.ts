@@ -25,8 +25,11 @@ export async function drain(
   const isoIn = (ms: number) => new Date(clock.now() + ms).toISOString();
   if (delayMs > 0)
     log.info(`stopping: not ready any more; new connections are accepted until ${isoIn(delayMs)}`);
+  const open = server.openRequests;
   log.info(
-    `stopping: ${clientRequests(server.openRequests)} open; waiting for them until ${isoIn(delayMs + graceMs)} at most`,
+    open === 0
+      ? 'stopping: no client request is open'
+      : `stopping: ${clientRequests(open)} open; waiting for them until ${isoIn(delayMs + graceMs)} at most`,
   );
   await clock.sleep(delayMs, hurry).catch(() => undefined);
   // Whoever has connected by now is accepted first: the kernel would reset them.
