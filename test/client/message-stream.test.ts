@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readMessageStream } from '../../src/client/message-stream.ts';
 import { readEvents } from '../../src/client/server-sent-events.ts';
+import { many } from '../support/property-runs.ts';
 
 const encoder = new TextEncoder();
 
@@ -97,6 +98,7 @@ describe('server-sent events', () => {
           );
         },
       ),
+      many(),
     );
   });
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { printable, printableText } from '../../src/client/printable.ts';
+import { many } from '../support/property-runs.ts';
 
 describe('text from elsewhere', () => {
   it('loses its control characters and keeps the rest', () => {
@@ -18,6 +19,7 @@ describe('text from elsewhere', () => {
         expect(printable(text)).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
         expect(printableText(text)).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
       }),
+      many(),
     );
   });
 });

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { many } from '../support/property-runs.ts';
 import { check, configOf, fileWith, printed, problemsOf, SECRET } from './config-file.ts';
 
 /** Pieces that YAML, or our own syntax, makes something of. */
@@ -67,7 +68,7 @@ describe('any text', () => {
           expect(message).not.toBe('');
         }
       }),
-      { numRuns: 400 },
+      many(),
     );
   });
 
@@ -76,7 +77,7 @@ describe('any text', () => {
       fc.property(noise, (text) => {
         expect(printed(text, inputs)).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f]/);
       }),
-      { numRuns: 200 },
+      many(),
     );
   });
 
@@ -88,7 +89,7 @@ describe('any text', () => {
           expect(checked.problems.some(({ severity }) => severity === 'error')).toBe(true);
         else expect(checked.kind).toBe('valid');
       }),
-      { numRuns: 200 },
+      many(),
     );
   });
 });
@@ -163,7 +164,7 @@ describe('any valid configuration', () => {
           upstreams: value.upstreams.map((upstream) => ({ ...upstream, auth: { api_key: '[secret]' } })),
         });
       }),
-      { numRuns: 100 },
+      many(),
     );
   });
 });
@@ -184,7 +185,7 @@ describe('what a variable holds', () => {
         expect(Object.keys(changed)).toEqual(Object.keys(oidc));
         expect(JSON.stringify(others)).toBe(JSON.stringify(rest));
       }),
-      { numRuns: 200 },
+      many(),
     );
   });
 });
@@ -221,7 +222,7 @@ upstreams:
           expect(shown, text).not.toContain('hunter2');
         },
       ),
-      { numRuns: 1_000 },
+      many(),
     );
   });
 });

@@ -11,6 +11,7 @@ import {
   kindOfAddress,
   parseIpAddress,
 } from '../../src/kernel/ip-address.ts';
+import { many } from '../support/property-runs.ts';
 
 const octet = fc.integer({ min: 0, max: 255 });
 const ipv4 = fc.tuple(octet, octet, octet, octet).map((parts) => parts.join('.'));
@@ -50,7 +51,7 @@ describe('an address', () => {
           expect(parseIpAddress(text) !== undefined).toBe(isIP(text) !== 0);
         },
       ),
-      { numRuns: 5_000 },
+      many(),
     );
   });
 
@@ -61,7 +62,7 @@ describe('an address', () => {
         fc.pre(address.version === 6);
         expect(`[${formatIpAddress(address)}]`).toBe(new URL(`http://[${text}]/`).hostname);
       }),
-      { numRuns: 2_000 },
+      many(),
     );
   });
 
@@ -70,7 +71,7 @@ describe('an address', () => {
       fc.property(fc.oneof(ipv4, ipv6), (text) => {
         expect(parse(formatIpAddress(parse(text)))).toEqual(parse(text));
       }),
-      { numRuns: 2_000 },
+      many(),
     );
   });
 
@@ -163,7 +164,7 @@ describe('an IPv4 notation that resolvers read and this program does not', () =>
         fc.pre(url !== null && isIP(url.hostname) === 4);
         expect(parseIpAddress(host) !== undefined || isOddIpv4Notation(host)).toBe(true);
       }),
-      { numRuns: 2_000 },
+      many(),
     );
   });
 });
@@ -232,7 +233,7 @@ describe('the kind of an address', () => {
         const address = parse(text);
         expect(kindOfAddress(address)).toBe(expectedKind(formatIpAddress(address)));
       }),
-      { numRuns: 2_000 },
+      many(),
     );
   });
 });
@@ -262,6 +263,7 @@ describe('an IPv4 address inside an IPv6 one', () => {
         fc.pre(parse(text).value >> 24n > 0n);
         expect(embeddedIpv4(parse(hide(text))).map(formatIpAddress)).toContain(text);
       }),
+      many(),
     );
   });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { escapeControl } from '../../src/kernel/log.ts';
+import { many } from '../support/property-runs.ts';
 
 /** Control characters of Unicode, and the two separators that some readers take for line ends. */
 const CONTROL = /[\p{Cc}\u2028\u2029]/u;
@@ -21,7 +22,7 @@ describe('escaping', () => {
           ),
         ).toBe(text);
       }),
-      { numRuns: 2_000 },
+      many(),
     );
   });
 

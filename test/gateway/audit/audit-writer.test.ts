@@ -5,6 +5,7 @@ import { createLineWriter } from '../../../src/gateway/audit/line-writer.ts';
 import type { AuditFields } from '../../../src/gateway/exchange.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
+import { many } from '../../support/property-runs.ts';
 import { createSlowStream } from '../../support/slow-stream.ts';
 
 function writer({
@@ -68,7 +69,7 @@ describe('an event', () => {
           seq: 1,
         });
       }),
-      { numRuns: 1_000 },
+      many(),
     );
   });
 
@@ -95,7 +96,7 @@ describe('an event', () => {
         await lines.flush();
         expect(events().map(({ ts }) => ts)).toEqual(expected);
       }),
-      { numRuns: 50 },
+      many(),
     );
   });
 });

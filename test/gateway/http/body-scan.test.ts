@@ -4,6 +4,7 @@ import type { ScannedBody } from '../../../src/gateway/exchange.ts';
 import { scanBody } from '../../../src/gateway/http/body-scan.ts';
 import { CodedError } from '../../../src/kernel/coded-error.ts';
 import { bodyText, mutated, objectText, valueText } from '../../support/json-text.ts';
+import { many } from '../../support/property-runs.ts';
 
 const WATCHED = [
   'model',
@@ -88,7 +89,7 @@ describe('the body scanner', () => {
       fc.property(fc.oneof(objectText(WATCHED), valueText(WATCHED)).map(body), (bytes) => {
         expect(verdict(bytes)).toBe(expectedVerdict(bytes));
       }),
-      { numRuns: 2_000 },
+      many(),
     );
   });
 
@@ -97,7 +98,7 @@ describe('the body scanner', () => {
       fc.property(mutated(objectText(WATCHED)), (bytes) => {
         expect(verdict(bytes)).toBe(expectedVerdict(bytes));
       }),
-      { numRuns: 4_000 },
+      many(),
     );
   });
 
@@ -118,7 +119,7 @@ describe('the body scanner', () => {
           expect(verdict(bytes)).toBe(expectedVerdict(bytes));
         }
       }),
-      { numRuns: 2_000 },
+      many(),
     );
   });
 
@@ -139,7 +140,7 @@ describe('the body scanner', () => {
         expect(scanned.model).toBe(value.model);
         expect(scanned.stream).toBe(value.stream === true);
       }),
-      { numRuns: 1_000 },
+      many(),
     );
   });
 

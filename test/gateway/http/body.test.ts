@@ -6,6 +6,7 @@ import type { Accepted } from '../../../src/gateway/exchange.ts';
 import { type BodyLimits, createBodyReader } from '../../../src/gateway/http/body.ts';
 import { isCodedError } from '../../../src/kernel/coded-error.ts';
 import { route, startListener, type TestListener } from '../../support/listener.ts';
+import { few } from '../../support/property-runs.ts';
 import { answersIn, openRaw, type RawAnswer } from '../../support/raw-http.ts';
 
 const closing: (() => Promise<void>)[] = [];
@@ -106,7 +107,7 @@ describe('a body', () => {
           expect(bodies.at(-1)?.equals(original)).toBe(true);
         },
       ),
-      { numRuns: 100 },
+      few(100),
     );
   });
 

@@ -6,6 +6,7 @@ import { type AccessTokenOptions, createAccessTokens } from '../../../src/gatewa
 import { createKeyRing } from '../../../src/gateway/identity/keys.ts';
 import { secret } from '../../../src/kernel/secret.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
+import { many } from '../../support/property-runs.ts';
 
 const SECRET = 'the first secret of these tests, long enough é';
 const OLD_SECRET = 'the second secret of these tests, long enough';
@@ -224,7 +225,7 @@ describe('verification', () => {
       fc.asyncProperty(changed, async (text) => {
         expect(await tokens.verify(text)).toBeUndefined();
       }),
-      { numRuns: 500 },
+      many(),
     );
   });
 
@@ -242,7 +243,7 @@ describe('verification', () => {
       fc.asyncProperty(text, async (anything) => {
         expect(await tokens.verify(anything)).toBeUndefined();
       }),
-      { numRuns: 300 },
+      many(),
     );
   });
 });

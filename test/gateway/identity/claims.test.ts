@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ClaimSet, hasGaps, readClaim, readPerson } from '../../../src/gateway/identity/claims.ts';
+import { many } from '../../support/property-runs.ts';
 
 const names = { email: ['email'], groups: 'groups' };
 const groupsOf = (claims: ClaimSet, groups = 'groups') => readPerson([claims], { ...names, groups }).groups;
@@ -34,6 +35,7 @@ describe('a claim', () => {
         fc.pre(!path.includes('__proto__'));
         expect(readClaim(claims as ClaimSet, pointer)).toBe(value);
       }),
+      many(),
     );
   });
 });

@@ -3,6 +3,7 @@ import { createLocalJWKSet, SignJWT } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createIdTokenVerifier, type VerifyIdToken } from '../../../src/gateway/identity/id-token.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
+import { many } from '../../support/property-runs.ts';
 import { KEYS, publicJwk } from './openid-world.ts';
 
 let genuine: string;
@@ -49,6 +50,7 @@ describe('the id_token verifier', () => {
           reason: expect.stringMatching(/^id_token_/),
         });
       }),
+      many(),
     );
   });
 
@@ -65,6 +67,7 @@ describe('the id_token verifier', () => {
         expect(outcome.kind).toBe('rejected');
         expect(JSON.stringify(outcome)).not.toContain('ada');
       }),
+      many(),
     );
   });
 });

@@ -6,6 +6,7 @@ import { createRefreshTokens, type RefreshToken } from '../../../src/gateway/ide
 import { createSealer } from '../../../src/gateway/identity/sealer.ts';
 import { secret } from '../../../src/kernel/secret.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
+import { many } from '../../support/property-runs.ts';
 
 const SECRET = 'the first secret of these tests, long enough';
 const OLD_SECRET = 'the second secret of these tests, long enough';
@@ -115,7 +116,7 @@ describe('a refresh token', () => {
       fc.asyncProperty(mutation, async (changed) => {
         expect(await tokens.open(changed)).toBeUndefined();
       }),
-      { numRuns: 500 },
+      many(),
     );
   });
 
@@ -132,7 +133,7 @@ describe('a refresh token', () => {
       fc.asyncProperty(anything, async (text) => {
         expect(await tokens.open(text)).toBeUndefined();
       }),
-      { numRuns: 300 },
+      many(),
     );
   });
 });

@@ -4,6 +4,7 @@ import { createDeveloperLimits, type DeveloperLimits } from '../../../src/gatewa
 import { createMinute } from '../../../src/gateway/limits/minute.ts';
 import { isCodedError } from '../../../src/kernel/coded-error.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
+import { many } from '../../support/property-runs.ts';
 
 function limits(options: Partial<DeveloperLimits>) {
   const clock = createManualClock();
@@ -99,6 +100,7 @@ describe('requests within a minute', () => {
           if (after !== undefined) expect(after - at).toBeGreaterThanOrEqual(60_000);
         }
       }),
+      many(),
     );
   });
 });

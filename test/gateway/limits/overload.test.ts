@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CALM, judge, type Standing } from '../../../src/gateway/limits/overload.ts';
+import { many } from '../../support/property-runs.ts';
 
 const bounds = { lateMs: 500, calmMs: 200 };
 
@@ -41,6 +42,7 @@ describe('an overload', () => {
           standing = next;
         }
       }),
+      many(),
     );
   });
 });

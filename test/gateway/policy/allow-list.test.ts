@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { builtinModels } from '../../../src/gateway/catalog/builtin-models.ts';
 import { createCatalog } from '../../../src/gateway/catalog/catalog.ts';
 import { isAllowed, type ModelRules, mergeModelRules } from '../../../src/gateway/policy/allow-list.ts';
+import { many } from '../../support/property-runs.ts';
 
 const upstreams = (['anthropic', 'bedrock', 'vertex'] as const).map((provider) => ({
   name: provider,
@@ -198,6 +199,7 @@ describe('merging rules', () => {
         expect(mergeModelRules(NONE, a)).toEqual(a);
         expect(JSON.stringify([a, b, c])).toBe(before);
       }),
+      many(),
     );
   });
 
@@ -207,6 +209,7 @@ describe('merging rules', () => {
         const { availableModels } = mergeModelRules(base, own);
         expect(availableModels).toBe(own.availableModels ?? base.availableModels);
       }),
+      many(),
     );
   });
 
@@ -219,6 +222,7 @@ describe('merging rules', () => {
           .filter((model) => !isAllowed(model, { ...NONE, deniedModels: base.deniedModels }, idOf));
         for (const model of deniedByBase) expect(isAllowed(model, merged, idOf)).toBe(false);
       }),
+      many(),
     );
   });
 
@@ -228,6 +232,7 @@ describe('merging rules', () => {
         const stricter = { ...given, deniedModels: [...(given.deniedModels ?? []), denied] };
         for (const id of allowed(stricter)) expect(allowed(given)).toContain(id);
       }),
+      many(),
     );
   });
 });

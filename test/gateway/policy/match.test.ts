@@ -7,6 +7,7 @@ import {
   type PolicyMatch,
   selectPolicy,
 } from '../../../src/gateway/policy/match.ts';
+import { many } from '../../support/property-runs.ts';
 
 const match = (groups?: string[], domain?: string): PolicyMatch => ({ groups, emailDomain: domain });
 const person = (email?: string, ...groups: string[]): Person => ({ email, groups });
@@ -79,6 +80,7 @@ describe('a matcher', () => {
         expect(matches(match(wanted.toReversed()), person(undefined, ...own.toReversed()))).toBe(isMatch);
         expect(isMatch).toBe(wanted.some((group) => own.includes(group)));
       }),
+      many(),
     );
   });
 

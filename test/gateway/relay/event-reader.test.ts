@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createEventReader, type EventReader } from '../../../src/gateway/relay/event-reader.ts';
+import { many } from '../../support/property-runs.ts';
 import { answerEvents, event } from '../../support/upstream.ts';
 
 function readAll(pieces: readonly Buffer[]): EventReader {
@@ -69,7 +70,7 @@ describe('the event reader', () => {
           expect(verdict(readAll(cut(bytes, places)))).toEqual(verdict(readAll([bytes])));
         },
       ),
-      { numRuns: 500 },
+      many(),
     );
   });
 
@@ -89,6 +90,7 @@ describe('the event reader', () => {
         expect(reader.hasErrorEvent).toBe(names.includes('error'));
         expect(reader.isAtBoundary).toBe(true);
       }),
+      many(),
     );
   });
 

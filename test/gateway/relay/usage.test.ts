@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NO_USAGE, usageOfMessage } from '../../../src/gateway/relay/usage.ts';
+import { many } from '../../support/property-runs.ts';
 
 const of = (text: string) => usageOfMessage(Buffer.from(text));
 
@@ -11,6 +12,7 @@ describe('the usage of a whole message', () => {
         const text = `{"content":${before},"usage":{"input_tokens":${tokens},"x":[1]},"more":${after}}`;
         expect(of(text).inputTokens).toBe(tokens);
       }),
+      many(),
     );
   });
 
@@ -39,6 +41,7 @@ describe('the usage of a whole message', () => {
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         expect(() => usageOfMessage(Buffer.from(bytes))).not.toThrow();
       }),
+      many(),
     );
   });
 });
