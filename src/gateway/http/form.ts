@@ -13,8 +13,13 @@ const readBody = createBodyReader({ maxBytes: MAX_FORM_BYTES, idleTimeoutMs: 10_
  * another content type or bytes that are not UTF-8, `request_too_large` above 512 KiB.
  */
 export async function readForm(request: Accepted): Promise<URLSearchParams> {
-  const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   const body = await readBody(request);
+  return parseForm(request.headers['content-type'], body);
+}
+
+/** Reads a form's bytes (WHATWG URL section 5.1). Throws as `readForm` does. */
+export function parseForm(contentType: string | undefined, body: Buffer): URLSearchParams {
+  const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   if (type !== 'application/x-www-form-urlencoded' && !(type === '' && body.length === 0)) {
     throw new CodedError('invalid_request', {
       facts: { sentence: 'send the parameters as application/x-www-form-urlencoded' },

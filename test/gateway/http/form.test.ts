@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readForm, singleParameter } from '../../../src/gateway/http/form.ts';
 import { isCodedError } from '../../../src/kernel/coded-error.ts';
 import { route, startListener, type TestListener } from '../../support/listener.ts';
-import { many } from '../../support/property-runs.ts';
+import { few } from '../../support/property-runs.ts';
 
 const FORM = 'application/x-www-form-urlencoded';
 
@@ -49,7 +49,7 @@ describe('a form', () => {
         expect((await post(new URLSearchParams(written).toString(), FORM)).status).toBe(200);
         expect([...(form ?? [])]).toEqual(written);
       }),
-      many(),
+      few(100),
     );
   });
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createConnectionLimit, type Taken } from '../../../src/gateway/upstream/connection-limit.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
 import { createMemoryLog } from '../../support/memory-log.ts';
+import { few } from '../../support/property-runs.ts';
 
 const here = new AbortController().signal;
 
@@ -156,7 +157,7 @@ describe('a bound on connections', () => {
           expect(order).toEqual(order.toSorted((a, b) => a - b));
         },
       ),
-      { numRuns: 50 },
+      few(50),
     );
   });
 });

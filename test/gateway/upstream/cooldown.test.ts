@@ -11,6 +11,7 @@ import {
 } from '../../../src/gateway/upstream/cooldown.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
 import { createMemoryLog } from '../../support/memory-log.ts';
+import { many } from '../../support/property-runs.ts';
 
 const answered: Outcome = { kind: 'answered' };
 const failed: Outcome = { kind: 'failed' };
@@ -236,6 +237,7 @@ describe('a cooldown', () => {
         expect(states.filter((state, i) => state === 'ended' && states[i - 1] !== 'started')).toEqual([]);
         expect(states.at(-1) === 'started').toBe(cooldown.health() === 'due');
       }),
+      many(),
     );
   });
 });

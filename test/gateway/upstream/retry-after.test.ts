@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { retryAfterMs } from '../../../src/gateway/upstream/retry-after.ts';
+import { many } from '../../support/property-runs.ts';
 
 const now = Date.UTC(2026, 0, 1, 12, 0, 0);
 
@@ -32,6 +33,7 @@ describe('Retry-After', () => {
       fc.property(fc.oneof(fc.string(), fc.date().map(String), fc.double().map(String)), (value) => {
         expect(retryAfterMs(value, now) ?? 0).toBeGreaterThanOrEqual(0);
       }),
+      many(),
     );
   });
 });
