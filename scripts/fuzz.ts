@@ -22,6 +22,7 @@ const { values: options, positionals: wanted } = parseArgs({
 });
 const files = propertyFiles();
 const count = files.reduce((sum, { properties }) => sum + properties, 0);
+const mostInAFile = Math.max(...files.map(({ properties }) => properties));
 process.exitCode = options.seed === undefined ? fuzz(Number(options.minutes) * 60_000) : repeat(options.seed);
 
 /** Rounds over all properties, each with seeds of its own, until the time is over or one has failed. */
@@ -35,7 +36,8 @@ function fuzz(timeMs: number): number {
   const endMs = performance.now() + timeMs;
   for (let round = 1; ; round += 1) {
     const leftMs = endMs - performance.now();
-    const fairMs = (leftMs * availableParallelism()) / count;
+    // A file is one process's.
+    const fairMs = Math.min((leftMs * availableParallelism()) / count, leftMs / mostInAFile);
     const shareMs = Math.round(Math.max(SHORTEST_SHARE_MS, Math.min(LONGEST_SHARE_MS, fairMs)));
     console.log(`round ${round}: ${count} properties in ${files.length} files, ${shareMs} ms each`);
     const code = vitest({ PROPERTY_FUZZ_MS: String(shareMs) });

@@ -244,24 +244,27 @@ describe('an IPv4 address inside an IPv6 one', () => {
     return [(value >> 16n).toString(16), (value & 0xffffn).toString(16)] as const;
   };
 
-  it.each<[string, (text: string) => string]>([
-    ['IPv4-compatible', (text) => `::${text}`],
-    ['6to4', (text) => `2002:${halves(text).join(':')}::1`],
-    ['NAT64', (text) => `64:ff9b::${text}`],
-    ['local NAT64', (text) => `64:ff9b:1:2:3:4:${halves(text).join(':')}`],
-    ['local NAT64 under a /48', (text) => `64:ff9b:1:${halves(text)[0]}:${spread(text, 16)}::`],
-    ['local NAT64 under a /56', (text) => `64:ff9b:1:${octetsOf(text).slice(0, 2)}:${spread(text, 8)}:0:0`],
-    ['local NAT64 under a /64', (text) => `64:ff9b:1:0:${spread(text, 0)}:0`],
-    ['Teredo server', (text) => `2001:0:${halves(text).join(':')}:0:ffff:ffff:ffff`],
-    ['Teredo client', (text) => `2001:0:808:808:0:ffff:${halves(inverted(text)).join(':')}`],
-    ['ISATAP', (text) => `2001:db8::5efe:${text}`],
-    ['ISATAP of a global address', (text) => `fd00::200:5efe:${text}`],
-    ['IPv4-translated', (text) => `::ffff:0:${text}`],
-  ])('is found in the %s form', (_, hide) => {
+  const forms: Readonly<Record<string, (text: string) => string>> = {
+    'IPv4-compatible': (text) => `::${text}`,
+    '6to4': (text) => `2002:${halves(text).join(':')}::1`,
+    NAT64: (text) => `64:ff9b::${text}`,
+    'local NAT64': (text) => `64:ff9b:1:2:3:4:${halves(text).join(':')}`,
+    'local NAT64 under a /48': (text) => `64:ff9b:1:${halves(text)[0]}:${spread(text, 16)}::`,
+    'local NAT64 under a /56': (text) => `64:ff9b:1:${octetsOf(text).slice(0, 2)}:${spread(text, 8)}:0:0`,
+    'local NAT64 under a /64': (text) => `64:ff9b:1:0:${spread(text, 0)}:0`,
+    'Teredo server': (text) => `2001:0:${halves(text).join(':')}:0:ffff:ffff:ffff`,
+    'Teredo client': (text) => `2001:0:808:808:0:ffff:${halves(inverted(text)).join(':')}`,
+    ISATAP: (text) => `2001:db8::5efe:${text}`,
+    'ISATAP of a global address': (text) => `fd00::200:5efe:${text}`,
+    'IPv4-translated': (text) => `::ffff:0:${text}`,
+  };
+
+  it('is found in every form that hides one', () => {
     fc.assert(
-      fc.property(ipv4, (text) => {
+      fc.property(ipv4, fc.constantFrom(...Object.keys(forms)), (text, form) => {
         fc.pre(parse(text).value >> 24n > 0n);
-        expect(embeddedIpv4(parse(hide(text))).map(formatIpAddress)).toContain(text);
+        const hidden = forms[form]?.(text) ?? '';
+        expect(embeddedIpv4(parse(hidden)).map(formatIpAddress)).toContain(text);
       }),
       many(),
     );
