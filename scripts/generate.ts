@@ -1,5 +1,5 @@
-// Writes the files that repeat what the code says: schemas/ and the generated pages of docs/. With --check it writes nothing and
-// fails naming every file that is stale.
+// Writes the files that repeat what the code says: schemas/, the generated pages of docs/ and the compiled JSON scanner. With
+// --check it writes nothing and fails naming every file that is stale.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import { generatedFiles } from './generate/files.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const isCheck = process.argv.includes('--check');
-const stale = [...generatedFiles()].filter(([path, text]) => currentText(path) !== text);
+const stale = [...(await generatedFiles())].filter(([path, text]) => currentText(path) !== text);
 
 for (const [path, text] of stale) {
   if (isCheck) console.error(`${path} is stale: run npm run generate`);

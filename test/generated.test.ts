@@ -6,7 +6,7 @@ import { auditEvents } from '../src/gateway/audit/events.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const onDisk = (path: string) => readFileSync(`${root}${path}`, 'utf8');
-const files = generatedFiles();
+const files = await generatedFiles();
 
 describe('a generated file', () => {
   it.each([...files.keys()])('says what the code says: %s', (path) => {
@@ -18,7 +18,10 @@ describe('a generated file', () => {
       .map((name) => `docs/${name}`)
       .filter((path) => path.endsWith('.md') && onDisk(path).startsWith('<!-- Generated'));
     const schemas = readdirSync(`${root}schemas`).map((name) => `schemas/${name}`);
-    expect([...marked, ...schemas].toSorted()).toEqual([...files.keys()].toSorted());
+    const modules = readdirSync(`${root}src`, { encoding: 'utf8', recursive: true })
+      .map((name) => `src/${name}`)
+      .filter((path) => path.endsWith('.ts') && onDisk(path).startsWith('// Generated'));
+    expect([...marked, ...schemas, ...modules].toSorted()).toEqual([...files.keys()].toSorted());
   });
 });
 

@@ -4,10 +4,11 @@ import { auditEventsPage } from './audit-events.ts';
 import { cliPage } from './cli.ts';
 import { configurationPage } from './configuration.ts';
 import { errorsPage } from './errors.ts';
+import { compiledJsonScanner } from './json-scanner.ts';
 import { metricsPage } from './metrics.ts';
 
 /** Every generated file of the repository: its path from the root, and what belongs in it. */
-export function generatedFiles(): ReadonlyMap<string, string> {
+export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['schemas/gateway.schema.json', json(gatewayJsonSchema())],
     ['schemas/audit-event.schema.json', json(auditEventSchema())],
@@ -16,6 +17,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['docs/errors.md', errorsPage()],
     ['docs/cli.md', cliPage()],
     ['docs/metrics.md', metricsPage()],
+    ['src/gateway/http/json-scanner/compiled.ts', await compiledJsonScanner()],
   ]);
 }
 

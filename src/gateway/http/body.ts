@@ -115,10 +115,12 @@ function arriving({ message }: Accepted, idleTimeoutMs: number): Arriving {
   let fail: (error: Error) => void = () => undefined;
   const idle = setTimeout(() => fail(new CodedError('request_timeout')), idleTimeoutMs);
   const left = () => fail(new CodedError('client_left'));
+  /** Leaves nothing behind: the message lives as long as the answer, and must not keep the body alive. */
   const settle = () => {
     clearTimeout(idle);
     message.off('close', left);
     message.off('error', left);
+    message.removeAllListeners('data');
   };
   message.on('close', left);
   message.on('error', left);
@@ -139,7 +141,6 @@ function arriving({ message }: Accepted, idleTimeoutMs: number): Arriving {
     discard: () => {
       settle();
       message.on('error', () => undefined);
-      message.removeAllListeners('data');
       message.resume();
     },
   };
