@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { freePort } from '../../test/support/deployment.ts';
+import { freePort } from '../../test/support/free-port.ts';
 import { signInWithoutBrowser } from '../../test/support/oidc-provider.ts';
 import { usageOf } from './cpu.ts';
 

@@ -3,8 +3,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../support/deployment.ts';
 import { newEmbeddedFolder } from '../support/embedded-store.ts';
+import { freePort } from '../support/free-port.ts';
 import {
   type GatewayProcess,
   sallyport,

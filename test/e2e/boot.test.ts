@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort, SECRETS } from '../support/deployment.ts';
+import { SECRETS } from '../support/deployment.ts';
 import { newEmbeddedFolder } from '../support/embedded-store.ts';
+import { freePort } from '../support/free-port.ts';
 import {
   type GatewayProcess,
   sallyport,

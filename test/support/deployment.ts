@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { freePort } from './free-port.ts';
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts';
 import { startOidcProvider, type TestProvider } from './oidc-provider.ts';
 import { type Answerer, type StandInUpstream, startUpstream } from './upstream.ts';
@@ -79,15 +78,4 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
     await close();
     throw error;
   }
-}
-
-/** A port that nothing listens on at the moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
