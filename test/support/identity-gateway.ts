@@ -85,7 +85,7 @@ export async function startIdentityGateway(
     ...idpOptions,
   });
 
-  const createInstance = async (settings: IdentityGatewayOptions, time: ManualClock): Promise<Identity> => {
+  const createInstance = async (settings: IdentityGatewayOptions, time: ManualClock) => {
     const provider = await createOpenIdProvider(
       { ...providerOptions(idp, main.url), ...settings.provider },
       { fetch, clock: time, log },
@@ -95,7 +95,13 @@ export async function startIdentityGateway(
       { store, provider, audit, log, clock: time },
     );
     await identity.start();
-    return identity;
+    return {
+      ...identity,
+      stop() {
+        identity.stop();
+        provider.close();
+      },
+    };
   };
 
   /** A listener whose handler comes later, because its port is part of the settings. */

@@ -27,10 +27,14 @@ export interface SeenRequest {
   readonly form: URLSearchParams;
 }
 
-/** Answers in place of the provider. `original` asks the real one. Returning nothing leaves the request without an answer. */
+/**
+ * Answers in place of the provider. `original` asks the real one. Returning nothing leaves the request without an answer;
+ * `closed` resolves when whoever asked has hung up.
+ */
 export type Interceptor = (
   request: SeenRequest,
   original: () => Promise<JsonAnswer>,
+  closed: Promise<void>,
 ) => Promise<JsonAnswer | undefined> | JsonAnswer | undefined;
 
 export interface TestProvider {
@@ -87,7 +91,8 @@ export async function startOidcProvider(options: TestProviderOptions = {}): Prom
     const original = () => ask(`${origin}${message.url}`, message, body);
     requests.push(seen);
     waiting.get(path)?.(seen);
-    const answer = await (interceptor ? interceptor(seen, original) : original());
+    const closed = new Promise<void>((resolve) => response.once('close', resolve));
+    const answer = await (interceptor ? interceptor(seen, original, closed) : original());
     if (!answer) return;
     response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers });
     response.end(JSON.stringify(answer.body));

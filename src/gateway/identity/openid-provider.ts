@@ -13,8 +13,8 @@ import { createExchange } from './openid-exchange.ts';
 import { createProviderFetch } from './openid-fetch.ts';
 import { createOutageLog } from './openid-outage-log.ts';
 import { createPersonReader } from './openid-person.ts';
-import { createRotations } from './openid-rotation.ts';
 import { type CredentialOptions, checkSetup, chooseCredential } from './openid-setup.ts';
+import { createTokenRefresh } from './openid-token-refresh.ts';
 import type { AuthorizationRequest, Identity, IdentityClaims, IdentityProvider } from './provider.ts';
 
 /** The keys of the `oidc` section; what they mean is described there. */
@@ -104,7 +104,11 @@ export async function createOpenIdProvider(
   const redirectUri = `${options.publicUrl.replace(/\/$/, '')}/oauth/callback`;
   const scope = scopes.join(' ');
   const outages = createOutageLog(log, clock);
-  const rotations = createRotations();
+  const tokens = createTokenRefresh(
+    (refreshToken, signal) =>
+      exchange.refresh(refreshToken, options.scopeOnRefresh ? scope : undefined, signal),
+    clock,
+  );
   const explainOldClaims = once(() => {
     const settings = options.scopeOnRefresh
       ? 'oidc.userinfo_fallback: true'
@@ -150,10 +154,9 @@ export async function createOpenIdProvider(
     { refreshToken, claims }: { readonly refreshToken: string; readonly claims: IdentityClaims },
     signal: AbortSignal,
   ): Promise<Identity> => {
-    const shown = rotations.newest(refreshToken);
-    const answer = await exchange.refresh(shown, options.scopeOnRefresh ? scope : undefined, signal);
-    const newest = answer.refreshToken ?? shown;
-    if (newest !== refreshToken) rotations.remember(refreshToken, newest);
+    const { newest, ...answer } = await tokens.ask(refreshToken);
+    // Nobody waits any more: the next refresh goes on from the token that came late.
+    signal.throwIfAborted();
     return {
       claims: await renewClaims(claims, answer, signal),
       refreshToken: newest === refreshToken ? undefined : newest,
@@ -189,14 +192,16 @@ export async function createOpenIdProvider(
     async refresh(session) {
       try {
         const renewed = await withinBudget(clock, budgets.refreshMs, (signal) => renew(session, signal));
-        rotations.forget(session.refreshToken);
+        tokens.forget(session.refreshToken);
         return renewed;
       } catch (error) {
-        if (isCodedError(error, 'sign_in_refused')) rotations.forget(session.refreshToken);
+        if (isCodedError(error, 'sign_in_refused')) tokens.forget(session.refreshToken);
         else if (isCodedError(error)) outages.report(error);
         throw error;
       }
     },
+
+    close: tokens.close,
   };
 }
 

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 const MAX_REMEMBERED = 10_000;
 
 /**
- * What a provider gave in place of a refresh token when the refresh failed after that (keys or userinfo out of reach): it may
- * never take the old one again, and the session still holds it. In memory, for the next try.
+ * What a provider gave in place of a refresh token when the refresh failed after that (keys or userinfo out of reach, the answer
+ * too late): it may never take the old one again, and the session still holds it. In memory, for the next try.
  */
 export interface Rotations {
   /** What to show the provider for a session's refresh token. */

@@ -12,9 +12,12 @@ export interface IdentityProvider {
    */
   redeem(callback: URLSearchParams, request: AuthorizationRequest): Promise<Identity>;
   /**
-   * Asks the provider for fresh tokens (3.5 s budget). Same errors as `redeem`: `sign_in_refused` for an answer about the person.
+   * Asks the provider for fresh tokens (3.5 s budget; an answer that comes later serves the next refresh). Same errors as
+   * `redeem`: `sign_in_refused` for an answer about the person.
    */
   refresh(session: { readonly refreshToken: string; readonly claims: IdentityClaims }): Promise<Identity>;
+  /** Ends the requests that nobody waits for any more. */
+  close(): void;
 }
 
 export interface AuthorizationRequest {

@@ -209,6 +209,25 @@ describe('a session goes on', () => {
     expect(lastRefresh()).toMatchObject({ reason: 'idp_unreachable' });
   });
 
+  it('when the provider rotates its token and says so only after that', async () => {
+    const gate = Promise.withResolvers<void>();
+    gateway.idp.intercept('/token', async (_request, original) => {
+      const answer = await original();
+      await gate.promise;
+      return answer;
+    });
+    const asked = gateway.idp.asked('/token');
+    const first = refresh();
+    await asked;
+    gateway.clock.advance(3_500);
+    expectToGoOn(await first);
+    gate.resolve();
+    const answer = await refresh();
+    expect(answer.status).toBe(200);
+    gateway.clock.advance(50 * 60_000);
+    expect((await flow.refresh(String(answer.json['refresh_token']))).status).toBe(200);
+  });
+
   it('when the client secret has lapsed, and the operator reads so once a minute', async () => {
     const others = [await flow.signIn('practice-con'), await flow.signIn('practice-pat')];
     const before = operatorErrors().length;
