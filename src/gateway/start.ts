@@ -133,6 +133,7 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
       caPem: config.oidc.ca_cert_pem?.reveal(),
     });
     const provider = await createOpenIdProvider(providerOptions(config, publicUrl), { fetch, clock, log });
+    closing.add(() => provider.close());
     const identity = createIdentity(identityOptions(config, publicUrl, settings), {
       store,
       provider,
