@@ -179,6 +179,7 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
         { audit, log },
       ),
       onAnswered: metrics.answers(routes),
+      onRefused: metrics.refused,
       log,
       clock,
     });

@@ -4,23 +4,31 @@ import { CodedError } from '../../kernel/coded-error.ts';
 import type { RequestErrorCode } from '../../kernel/error-codes.ts';
 import type { Log } from '../../kernel/log.ts';
 import { messagesError } from '../errors.ts';
+import type { NoteRefusal } from './refusal-log.ts';
 
 export interface ParserRefusalParts {
   readonly nextRequestId: () => string;
   /** The answer to the last request that was read from this connection. */
   readonly lastAnswer: (socket: Socket) => ServerResponse | undefined;
+  /** Whether a request on this connection was refused for where it might end: what follows is part of it. */
+  readonly isRefused: (socket: Socket) => boolean;
+  readonly noteRefusal: NoteRefusal;
   readonly log: Log;
 }
 
 const LINGER_MS = 2_000;
+/** The parser's word for an end of the connection where more of the request had to come. */
+const CUT_OFF = 'HPE_INVALID_EOF_STATE';
 
 /**
- * Answers what never became a request: in the envelope, on the bare socket, then closes. Each leaves one line in the log.
+ * Answers what never became a request: in the envelope, on the bare socket, then closes.
  * Where the bytes would land inside another answer, or be taken for one, the connection is cut instead.
  */
 export function createParserRefusals({
   nextRequestId,
   lastAnswer,
+  isRefused,
+  noteRefusal,
   log,
 }: ParserRefusalParts): (socket: Socket, cause: RequestErrorCode | NodeJS.ErrnoException) => void {
   const refused = new WeakSet<Socket>();
@@ -37,8 +45,11 @@ export function createParserRefusals({
       log.debug(`a connection broke: ${name}`);
       return void socket.destroy();
     }
+    if (isRefused(socket)) return void socket.destroy();
     const requestId = nextRequestId();
-    log.warn(`request refused by the HTTP parser request_id=${requestId}: ${code} (${name})`);
+    // A client that ends its side in the middle of a request may still be reading, but is no news.
+    if (name === CUT_OFF) log.debug(`a client hung up in the middle of its request request_id=${requestId}`);
+    else noteRefusal('HTTP parser', name, code, requestId);
     if (!socket.writable || !isWaitingForAnswer(lastAnswer(socket))) return void socket.destroy();
     socket.end(rawAnswer(code, requestId));
     linger(socket);

@@ -10,8 +10,10 @@ import { bind } from './bind.ts';
 import type { ClientAddress } from './client-address.ts';
 import { listenerRefusal, MAX_HEADER_LINES } from './listener-refusal.ts';
 import { createParserRefusals } from './parser-errors.ts';
+import { createRefusalLog } from './refusal-log.ts';
 import { createReply } from './reply.ts';
 import { createRequestIds } from './request-id.ts';
+import { readRequestTarget } from './request-target.ts';
 import type { Router } from './router.ts';
 
 /** The request line and all headers together; tokens with hundreds of groups must fit. */
@@ -45,6 +47,8 @@ export interface HttpServerParts {
   readonly admit: (client: ClientAddress, path: string, requestId: string) => Admission;
   /** Told of every answer: the path that was asked for and the status; 499 when the client left before there was one. */
   readonly onAnswered?: ((path: string, status: number) => void) | undefined;
+  /** Told why of every request that is refused here, before an endpoint sees it. */
+  readonly onRefused?: ((cause: string) => void) | undefined;
   readonly log: Log;
   readonly clock: Clock;
 }
@@ -70,8 +74,11 @@ export interface HttpServer {
 export function createHttpServer(options: HttpServerOptions, parts: HttpServerParts): HttpServer {
   const { handle, clientAddress, admit, onAnswered, log, clock } = parts;
   const nextRequestId = createRequestIds();
+  const noteRefusal = createRefusalLog(parts);
   const sockets = new Set<Socket>();
   const lastAnswers = new WeakMap<Socket, ServerResponse>();
+  /** Where their requests end is not believed. */
+  const distrusted = new WeakSet<Socket>();
   let isDraining = false;
   let openRequests = 0;
   let onRequestOver: () => void = () => undefined;
@@ -93,25 +100,27 @@ export function createHttpServer(options: HttpServerOptions, parts: HttpServerPa
       isDraining: () => isDraining,
       strictTransportSecurity: options.tls !== undefined,
     });
-    const url = message.url ?? '/';
-    const mark = url.indexOf('?');
-    const path = mark === -1 ? url : url.slice(0, mark);
+    const target = readRequestTarget(message.url ?? '/');
+    const { path, query } = target;
     if (onAnswered)
       response.once('close', () =>
         onAnswered(path, response.headersSent ? response.statusCode : CLIENT_LEFT_STATUS),
       );
     const admission = admit(clientAddress(message), path, requestId);
-    const refusal =
-      admission.kind === 'denied'
-        ? new CodedError('address_denied')
-        : listenerRefusal(message, url, options.maxUrlLength);
-    if (refusal?.code === 'bad_request') response.shouldKeepAlive = false;
+    const refused =
+      admission.kind === 'admitted' ? listenerRefusal(message, target, options.maxUrlLength) : undefined;
+    if (refused) noteRefusal('listener', refused.cause, refused.code, requestId);
+    if (refused?.code === 'bad_request') {
+      response.shouldKeepAlive = false;
+      distrusted.add(message.socket);
+    }
+    const refusal = admission.kind === 'denied' ? new CodedError('address_denied') : refused?.error;
 
     const request = acceptedFrom(message, response, {
       requestId,
       receivedAtMs: clock.monotonicMs(),
       path,
-      query: mark === -1 ? '' : url.slice(mark),
+      query,
       clientIp: admission.kind === 'admitted' ? admission.ip : '',
       expectsContinue,
     });
@@ -124,6 +133,8 @@ export function createHttpServer(options: HttpServerOptions, parts: HttpServerPa
   const refuse = createParserRefusals({
     nextRequestId,
     lastAnswer: (socket) => lastAnswers.get(socket),
+    isRefused: (socket) => distrusted.has(socket),
+    noteRefusal,
     log,
   });
   server.keepAliveTimeout = options.keepAliveSeconds * 1000;

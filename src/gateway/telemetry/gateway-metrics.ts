@@ -19,6 +19,8 @@ export interface GatewayMetrics {
   relay<Rest extends readonly unknown[]>(relay: Relay<Rest>): Relay<Rest>;
   /** Counts answers of these routes. */
   answers(routes: readonly { readonly path: string }[]): OnAnswered | undefined;
+  /** Counts what the listener refuses. */
+  readonly refused: ((cause: string) => void) | undefined;
   readonly store: StoreFigures | undefined;
   /** Tells where to read what is not counted, when somebody looks. */
   read(gauges: { readonly openRequests: () => number; readonly auditLinesLost: () => number }): void;
@@ -36,6 +38,7 @@ export const noMetrics: GatewayMetrics = {
   audit: (record) => record,
   relay: (relay) => relay,
   answers: () => undefined,
+  refused: undefined,
   store: undefined,
   read: () => undefined,
   snapshot: async () => ({}),
@@ -68,6 +71,9 @@ export function createGatewayMetrics(
         }
       },
     answers: (routes) => createRouteFigures(registry, routes),
+    refused: (cause) => {
+      registry.cell(metrics.httpRefused, { cause }).value += 1;
+    },
     store: createStoreFigures(registry),
     read({ openRequests, auditLinesLost }) {
       registry.beforeSnapshot(() => {

@@ -61,6 +61,12 @@ export const metrics = {
     help: 'Requests to any endpoint, by the status they were answered with; 499 when the client left before that.',
     labels: ['route', 'status'],
   },
+  httpRefused: {
+    name: 'sallyport_http_refused_total',
+    kind: 'counter',
+    help: 'Requests that no endpoint saw, because they were no clean HTTP/1.1 or their head was too large or too slow; cause is a word of the listener or a code of the HTTP parser, as in the log.',
+    labels: ['cause'],
+  },
   failovers: {
     name: 'sallyport_failovers_total',
     kind: 'counter',

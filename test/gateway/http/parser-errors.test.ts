@@ -60,6 +60,9 @@ const H = 'Host: gateway.test\r\n';
 const POST = `POST /body HTTP/1.1\r\n${H}`;
 const CHUNKED = `${POST}Transfer-Encoding: chunked\r\n\r\n`;
 
+/** For those who look closely only: clients leave all the time. */
+const HUNG_UP = expect.stringMatching(/^debug a client hung up in the middle of its request request_id=req_/);
+
 describe('what the parser cannot read', () => {
   it.each([
     ['a line that is no request', 'GARBAGE\r\n\r\n'],
@@ -125,9 +128,16 @@ describe('what the parser cannot read', () => {
     ['HTTP/0.9', `GET / HTTP/0.9\r\n${H}\r\n`],
     ['no version', `GET /\r\n${H}\r\n`],
     ['HTTP/2 without its preface', `GET / HTTP/2.0\r\n${H}\r\n`],
-    ['an absolute URL', `GET http://gateway.test/healthz HTTP/1.1\r\n${H}\r\n`],
-  ])('%s is read, refused with 400 and not believed about where it ends', async (_, bytes) => {
-    expect(refusalIn(await exchangeRaw(listener.port, bytes)).status).toBe(400);
+    ['an absolute URL of another host', `GET http://other.test/ HTTP/1.1\r\n${H}\r\n`],
+    ['an absolute URL of another scheme', `GET ftp://gateway.test/ HTTP/1.1\r\n${H}\r\n`],
+  ])('%s is read, refused with 400, logged, and not believed about where it ends', async (_, bytes) => {
+    const { status, requestId } = refusalIn(await exchangeRaw(listener.port, bytes));
+    expect(status).toBe(400);
+    expect(listener.log.lines).toEqual([
+      expect.stringMatching(
+        new RegExp(`^warn request refused by the listener request_id=${requestId}: bad_request \\(\\w+\\)$`),
+      ),
+    ]);
   });
 
   it.each([
@@ -146,11 +156,13 @@ describe('what the parser cannot read', () => {
   it('a body that is cut off is answered', async () => {
     const closed = await exchangeRaw(listener.port, `${POST}Content-Length: 10\r\n\r\nabc`, { end: true });
     expect(refusalIn(closed).status).toBe(400);
+    expect(listener.log.lines).toEqual([HUNG_UP]);
   });
 
   it('a head that is cut off is answered', async () => {
     const closed = await exchangeRaw(listener.port, 'POST /body HTTP/1.1\r\nHo', { end: true });
     expect(refusalIn(closed).status).toBe(400);
+    expect(listener.log.lines).toEqual([HUNG_UP]);
   });
 });
 

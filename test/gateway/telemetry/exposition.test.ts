@@ -24,6 +24,7 @@ describe('the table of metrics', () => {
   it('has no label that could be a person, a session or an address', () => {
     const labels = new Set(all.flatMap((metric) => metric.labels));
     expect([...labels].toSorted()).toEqual([
+      'cause',
       'endpoint',
       'event',
       'kind',

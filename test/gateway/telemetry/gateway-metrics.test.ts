@@ -74,6 +74,8 @@ it('streams are open from their relay to its end, good or bad; whole answers are
 it('the process tells of itself', async () => {
   const { metrics, page } = open();
   metrics.read({ openRequests: () => 3, auditLinesLost: () => 2 });
+  metrics.refused?.('no_host');
+  metrics.refused?.('no_host');
   metrics.store?.answered(20);
   metrics.store?.failed();
   metrics.store?.circuit(true);
@@ -82,6 +84,7 @@ it('the process tells of itself', async () => {
   metrics.close();
   expect(read.value('sallyport_open_requests')).toBe(3);
   expect(read.value('sallyport_audit_lines_lost_total')).toBe(2);
+  expect(read.value('sallyport_http_refused_total', { cause: 'no_host' })).toBe(2);
   expect(read.value('sallyport_store_seconds_bucket', { le: '0.025' })).toBe(1);
   expect(read.value('sallyport_store_failures_total')).toBe(1);
   expect(read.value('sallyport_store_circuit_open')).toBe(1);
@@ -123,6 +126,7 @@ it('without a listener nothing stands between the rooms', async () => {
   expect(noMetrics.audit(audit)).toBe(audit);
   expect(noMetrics.relay(relay)).toBe(relay);
   expect(noMetrics.answers([{ path: '/' }])).toBeUndefined();
+  expect(noMetrics.refused).toBeUndefined();
   expect(noMetrics.store).toBeUndefined();
   expect(await noMetrics.snapshot()).toEqual({});
 });
