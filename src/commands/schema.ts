@@ -1,7 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Argument, type Command } from 'commander';
 import { CodedError } from '../kernel/coded-error.ts';
+import { makeFolder } from '../kernel/make-folder.ts';
 import { systemReason } from './config-file-edit.ts';
 import type { Host } from './host.ts';
 
@@ -33,7 +34,7 @@ export async function printSchema(host: Host, name: Name, out: string | undefine
 
 async function write(file: string, text: string): Promise<void> {
   try {
-    await mkdir(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     await writeFile(file, text);
   } catch (cause) {
     const reason = systemReason(cause);

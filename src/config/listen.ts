@@ -33,7 +33,10 @@ export const listenShape = z
       }),
     port: whole(0, 65_535)
       .default(8080)
-      .meta({ title: 'Port', description: 'Port to bind; 0 takes a free one.' }),
+      .meta({
+        title: 'Port',
+        description: 'Port to bind; 0 takes a free one at each start, and public_url is required.',
+      }),
     public_url: origin()
       .optional()
       .meta({
@@ -61,19 +64,30 @@ type Listen = Valid<z.output<typeof listenShape>> | undefined;
 
 export function checkListen(listen: Listen, report: Report): void {
   if (!listen) return;
-  const { host, public_url: publicUrl } = listen;
-  if (!report.has(['listen', 'public_url']) && host !== undefined && !isLoopback(host))
-    report.error(
-      ['listen', 'public_url'],
-      'is required unless listen.host is a loopback address',
-      'add public_url: https://<where developers reach the gateway>',
-    );
+  const { host, port, public_url: publicUrl } = listen;
+  if (!report.has(['listen', 'public_url'])) {
+    const needed = whyPublicUrl(host, port);
+    if (needed !== undefined) report.error(['listen', 'public_url'], needed.why, needed.fix);
+  }
   if (publicUrl?.startsWith('http:') && !isLoopback(new URL(publicUrl).hostname))
     report.warning(
       ['listen', 'public_url'],
       'is plain http: tokens travel unencrypted, and clients refuse it',
       'use https, with listen.tls or a balancer that ends TLS',
     );
+}
+
+/** Sign-in links and tokens name the gateway before it listens, and for longer than it runs. */
+function whyPublicUrl(host: string | undefined, port: number | undefined) {
+  const fix = 'add public_url: https://<where developers reach the gateway>';
+  if (host !== undefined && !isLoopback(host))
+    return { why: 'is required unless listen.host is a loopback address', fix };
+  if (port === 0)
+    return {
+      why: 'is required with port: 0, which is another port at each start',
+      fix: `name a port, or ${fix}`,
+    };
+  return undefined;
 }
 
 /** Whether a host to bind or to call is this machine itself. */

@@ -38,6 +38,14 @@ describe('listen', () => {
     ]);
   });
 
+  it('needs public_url with port 0, also on loopback: links and tokens could not name the port', () => {
+    const problems = adviceOf(listen('  host: 127.0.0.1\n  port: 0\n'));
+    expect(problems).toEqual([
+      'listen.public_url is required with port: 0, which is another port at each start; name a port, or add public_url: https://<where developers reach the gateway>',
+    ]);
+    expect(errorsOf(listen('  port: 0\n  public_url: https://gw.example.com\n'))).toEqual([]);
+  });
+
   it('says once that a public_url is wrong, and not that it is missing as well', () => {
     expect(errorsOf(listen('  public_url: gw.example.com\n'))).toEqual([
       'listen.public_url must be an origin: https://host, with a port if need be, and no path, found "gw.example.com"',

@@ -147,6 +147,12 @@ describe('a boot that fails names problem and fix in its last line', () => {
       /^Error: store\.embedded: cannot make the folder .*cert\.pem\/store \(ENOTDIR\); name one/,
     ],
     [
+      'a store where the kernel lets nobody make a folder',
+      1,
+      () => boot(configWith({ store: { embedded: '/proc/sallyport/store' } }), '--check'),
+      /^Error: store\.embedded: cannot make the folder \/proc\/sallyport\/store \(\w+\); name one/,
+    ],
+    [
       'an audit file that cannot be written',
       2,
       () => boot(configWith({ log: { audit: `file:${at('no-such-folder/audit.log')}` } })),

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CodedError } from '../../kernel/coded-error.ts';
+import { makeFolder } from '../../kernel/make-folder.ts';
 
 export interface PracticeFolder {
   /** For `store.embedded`. */
@@ -17,7 +18,7 @@ export interface PracticeFolder {
 export function openPracticeFolder(kept: string | undefined): PracticeFolder {
   try {
     const folder = kept ?? mkdtempSync(join(tmpdir(), 'sallyport-practice-'));
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     return {
       store: join(folder, 'store'),
       jwtSecret: secretIn(join(folder, 'session-secret')),

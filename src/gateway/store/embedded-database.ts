@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
+import { makeFolder } from '../../kernel/make-folder.ts';
 import type { Database } from './database.ts';
 import { createEmbeddedSocket } from './embedded-socket.ts';
 import { type EmbeddedThread, startEmbeddedThread, type ThreadHandlers } from './embedded-thread.ts';
@@ -20,7 +20,7 @@ export async function openEmbeddedDatabase(
   statementTimeoutMs: number,
   log: Log,
 ): Promise<Database> {
-  makeFolder(folder);
+  makeStoreFolder(folder);
   const release = lockFolder(folder);
   let connections = 0;
   let current: ReturnType<typeof createEmbeddedSocket> | undefined;
@@ -92,11 +92,11 @@ export async function openEmbeddedDatabase(
   };
 }
 
-function makeFolder(folder: string): void {
+function makeStoreFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
   } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? cause.code : cause;
+    const reason = cause instanceof Error && 'code' in cause ? cause.code : 'no reason given';
     const detail = `store.embedded: cannot make the folder ${folder} (${reason}); name one that the user who runs the gateway may make or write`;
     throw new CodedError('store_unreachable', { detail, cause });
   }
