@@ -12,9 +12,10 @@ With \`metrics.listen: 127.0.0.1:9464\` the gateway serves its own figures at \`
 Prometheus (version 0.0.4). How to run it is in [operations.md](operations.md#metrics).
 
 No label names a person, a session or an address. \`model\` is an id of the catalog, \`other\` for whatever else clients ask for, and
-empty where a request was refused before its model was known; \`upstream\` is a name from \`gateway.yaml\`, empty where none answered;
-\`endpoint\` is \`messages\` or \`count_tokens\`; \`outcome\` is \`complete\`, \`client_left\`, \`upstream_broke\` or \`refused\`, as in the
-\`inference\` audit event; \`route\` is a path of the gateway, \`other\` for paths it does not have.
+empty where a request was refused before its model was known; \`upstream\` is a name from \`gateway.yaml\`: the one that answered or,
+where none did, the last that was asked, and empty where none was; \`endpoint\` is \`messages\` or \`count_tokens\`; \`outcome\` is
+\`complete\`, \`client_left\`, \`upstream_broke\` or \`refused\`, as in the \`inference\` audit event; \`route\` is a path of the gateway,
+\`other\` for paths it does not have.
 
 ${table(
   ['metric', 'kind', 'labels', 'what it is'],

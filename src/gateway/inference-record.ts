@@ -16,8 +16,9 @@ import type {
 export interface InferenceRecord {
   body?: ScannedBody;
   permit?: Permit;
-  /** How many upstreams were asked so far. */
-  attempts?: { readonly tried: number };
+  /** How many upstreams were asked so far, and the last of them. */
+  attempts?: { readonly tried: number; readonly last: Asked | undefined };
+  /** The one that was relayed last. */
   answer?: Answer;
   relayed?: Relayed;
   /** What ended the request before an answer could be relayed. */
@@ -26,6 +27,7 @@ export interface InferenceRecord {
   close(): void;
 }
 
+type Asked = Pick<Answer, 'upstreamName' | 'upstreamModel'>;
 type Outcome = 'complete' | 'client_left' | 'upstream_broke' | 'refused';
 
 /** Opened before anything is known, closed whatever happens. */
@@ -55,12 +57,15 @@ export function openInferenceRecord(
 }
 
 function factsOf(record: InferenceRecord, request: Accepted): AuditFields {
-  const { body, permit, attempts, answer, relayed } = record;
+  const { body, permit, attempts, relayed, failure } = record;
   const { firstByteAtMs, usage } = relayed ?? {};
+  // What failed after an answer broke off was somebody else, asked later.
+  const answer = failure === undefined ? record.answer : undefined;
+  const asked = answer ?? attempts?.last;
   return {
     model: permit?.requestedModel ?? body?.model.slice(0, LONGEST_HINT),
-    upstream: answer?.upstreamName,
-    upstream_model: answer?.upstreamModel,
+    upstream: asked?.upstreamName,
+    upstream_model: asked?.upstreamModel,
     attempts: attempts?.tried ?? 0,
     status: statusOf(record, request),
     stream: body?.stream,

@@ -28,8 +28,8 @@ export interface Question {
   readonly request: Accepted;
   /** The client is not there any more. */
   readonly gone: AbortSignal;
-  /** Called as the request goes out to an upstream. */
-  readonly onSend: () => void;
+  /** Called as the request goes out to an upstream, with the id that the model has there. */
+  readonly onSend: (upstreamName: string, upstreamModel: string) => void;
 }
 
 /**
@@ -115,7 +115,7 @@ async function ask(
       message: request.message,
       caller,
     });
-    question.onSend();
+    question.onSend(name, upstreamModel);
     const isBounded = plan.isStreamed && provider.boundsTimeToHeaders;
     const answer = await transport.send(prepared, isBounded ? ttfbMs : LONGEST_ANSWER_MS, gone, release);
     const isSuccess = answer.status >= 200 && answer.status < 300;

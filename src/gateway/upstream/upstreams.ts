@@ -32,6 +32,12 @@ export interface UpstreamsParts {
   readonly audit: Audit;
 }
 
+/** An upstream that a request was sent to. */
+export interface Tried {
+  readonly upstreamName: string;
+  readonly upstreamModel: string;
+}
+
 /** The attempts at one request: `next` asks upstreams in turn until one gives an answer for the client. */
 export interface Attempts {
   /**
@@ -43,6 +49,8 @@ export interface Attempts {
   broke(fault: string): void;
   /** How many upstreams a request was sent to. */
   readonly tried: number;
+  /** The last of them, whether it answered or not. */
+  readonly last: Tried | undefined;
   /** Ends whatever is under way; `next` then rejects. */
   abort(): void;
 }
@@ -74,13 +82,15 @@ export function createUpstreams({ upstreams, ttfbMs }: UpstreamsOptions, parts: 
     let left: Target[] = [];
     let current: Target | undefined;
     let tried = 0;
+    let last: Tried | undefined;
     const question = {
       plan,
       endpoint,
       request,
       gone: gone.signal,
-      onSend: () => {
+      onSend: (upstreamName: string, upstreamModel: string) => {
         tried += 1;
+        last = { upstreamName, upstreamModel };
       },
     };
 
@@ -111,6 +121,9 @@ export function createUpstreams({ upstreams, ttfbMs }: UpstreamsOptions, parts: 
     return {
       get tried() {
         return tried;
+      },
+      get last() {
+        return last;
       },
       abort() {
         gone.abort();

@@ -263,7 +263,13 @@ describe('when both fail the developer gets', () => {
     const answer = await post(gateway, request);
     expect(answer.status).toBe(502);
     expect(errorOf(answer)).toEqual({ type: 'api_error', message: 'all upstreams failed (2 attempted)' });
-    expect(await gateway.event()).toMatchObject({ status: 502, attempts: 1, outcome: 'upstream_broke' });
+    expect(await gateway.event()).toMatchObject({
+      status: 502,
+      attempts: 1,
+      outcome: 'upstream_broke',
+      upstream: 'second',
+      upstream_model: 'claude-test',
+    });
   });
 
   it('501 when neither counts tokens', async () => {
@@ -272,6 +278,7 @@ describe('when both fail the developer gets', () => {
     const answer = await post(gateway, request, { path: '/v1/messages/count_tokens' });
     expect(answer.status).toBe(501);
     expect(errorOf(answer).type).toBe('not_supported');
+    expect(await gateway.event()).toMatchObject({ attempts: 0, upstream: undefined });
     expect(answer.headers['x-should-retry']).toBe('false');
   });
 });
@@ -359,7 +366,12 @@ describe('once the head of a stream is out without a byte', () => {
     expect(answer.body.toString()).toMatch(
       /^event: error\ndata: .*all upstreams failed \(2 attempted\).*\n\n$/,
     );
-    expect(await gateway.event()).toMatchObject({ outcome: 'upstream_broke', attempts: 2 });
+    expect(await gateway.event()).toMatchObject({
+      outcome: 'upstream_broke',
+      attempts: 2,
+      upstream: 'second',
+      upstream_request_id: undefined,
+    });
   });
 
   async function postAndBreak() {
