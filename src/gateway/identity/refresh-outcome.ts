@@ -1,0 +1,74 @@
+import type { Clock } from '../../kernel/clock.ts';
+import { CodedError, isCodedError } from '../../kernel/coded-error.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Accepted, Audit } from '../exchange.ts';
+import type { RefreshToken } from './refresh-token.ts';
+
+/** How a refresh ended: its audit event, its line in the log, and the error that tells the client. */
+export interface RefreshOutcomes {
+  renewed(request: Accepted, token: RefreshToken): void;
+  /** Not a refresh token of this gateway, or one that has expired. */
+  unknown(request: Accepted): CodedError;
+  over(request: Accepted, token: RefreshToken, reason: string): CodedError;
+  /** What a failure means for the client: `invalid_grant` when it is about the person, else `temporarily_unavailable`. */
+  failed(request: Accepted, token: RefreshToken, error: unknown): CodedError;
+}
+
+interface OutcomeParts {
+  readonly audit: Audit;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+const RETRY_AFTER_SECONDS = 10;
+
+export function createRefreshOutcomes({ audit, log }: OutcomeParts): RefreshOutcomes {
+  const record = (request: Accepted, { sid, claims }: RefreshToken, result: string, reason?: string) =>
+    audit('session.refresh', request.requestId, {
+      sub: claims.sub,
+      email: claims.email,
+      client_ip: request.clientIp,
+      sid,
+      result,
+      reason,
+    });
+
+  const over = (request: Accepted, token: RefreshToken, reason: string): CodedError => {
+    record(request, token, 'denied', reason);
+    return new CodedError('invalid_grant', { facts: { status: 401 } });
+  };
+
+  const refused = (request: Accepted, token: RefreshToken, { facts, detail }: CodedError): CodedError => {
+    const reason = String(facts['reason'] ?? 'refused');
+    log.warn(`refresh failed request_id=${request.requestId}: ${detail ?? reason}`);
+    return over(request, token, reason);
+  };
+
+  const unavailable = (request: Accepted, token: RefreshToken, error: unknown): CodedError => {
+    record(request, token, 'unavailable', isCodedError(error) ? error.code : 'internal');
+    const prefix = `refresh failed request_id=${request.requestId}`;
+    if (isCodedError(error)) log.warn(`${prefix}: ${error.detail ?? error.code}`);
+    else log.error(`${prefix}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    const sentence =
+      'the identity provider cannot be asked right now; your session goes on, try again shortly';
+    return new CodedError('temporarily_unavailable', {
+      facts: { retryAfterSeconds: RETRY_AFTER_SECONDS, sentence },
+      cause: error,
+    });
+  };
+
+  return {
+    renewed: (request, token) => record(request, token, 'ok'),
+    unknown(request) {
+      audit('session.refresh', request.requestId, { client_ip: request.clientIp, result: 'invalid_token' });
+      return new CodedError('invalid_grant', { facts: { status: 401 } });
+    },
+    over,
+    failed(request, token, error) {
+      if (isCodedError(error, 'invalid_grant')) return error;
+      return isCodedError(error, 'sign_in_refused')
+        ? refused(request, token, error)
+        : unavailable(request, token, error);
+    },
+  };
+}
