@@ -1,6 +1,7 @@
 import { type buildConnector, type Dispatcher, Pool } from 'undici';
 import type { AnswerSink, AnswerSource } from '../exchange.ts';
 import type { Prepared } from './provider.ts';
+import { explainTimeout, type HeadersWait, type Waits } from './timeouts.ts';
 
 /** An answer whose head has arrived. */
 export interface TransportAnswer extends AnswerSource {
@@ -24,7 +25,7 @@ export interface Transport {
    */
   send(
     request: Prepared,
-    headersTimeoutMs: number,
+    headersWait: HeadersWait,
     gone: AbortSignal,
     onOver?: () => void,
   ): Promise<TransportAnswer>;
@@ -62,7 +63,7 @@ export function createTransport({ origin, connect, idleTimeoutMs }: TransportOpt
     bodyTimeout: idleTimeoutMs,
   });
   return {
-    send: ({ path, headers, body }, headersTimeout, gone, onOver) =>
+    send: ({ path, headers, body }, headersWait, gone, onOver) =>
       new Promise((resolve, reject) => {
         const { handler, abort } = createExchange(
           (answer) => {
@@ -73,11 +74,12 @@ export function createTransport({ origin, connect, idleTimeoutMs }: TransportOpt
             gone.removeEventListener('abort', abort);
             reject(error);
           },
+          { headers: headersWait, idleMs: idleTimeoutMs },
           onOver,
         );
         if (gone.aborted) return abort();
         gone.addEventListener('abort', abort);
-        pool.dispatch({ path, method: 'POST', headers, body, headersTimeout }, handler);
+        pool.dispatch({ path, method: 'POST', headers, body, headersTimeout: headersWait.ms }, handler);
       }),
     isUnreached: (error) => error instanceof Error && connectErrors.has(error),
     close: () => pool.destroy(),
@@ -88,6 +90,7 @@ export function createTransport({ origin, connect, idleTimeoutMs }: TransportOpt
 function createExchange(
   resolve: (answer: TransportAnswer) => void,
   reject: (error: Error) => void,
+  waits: Waits,
   onOver: (() => void) | undefined,
 ): Exchange {
   let controller: Dispatcher.DispatchController | undefined;
@@ -155,7 +158,7 @@ function createExchange(
         if (waitingBytes > MAX_WAITING_BYTES) pause();
       },
       onResponseEnd: () => finish('end'),
-      onResponseError: (_controller, error) => finish(error),
+      onResponseError: (_controller, error) => finish(explainTimeout(error, waits)),
     },
   };
 }

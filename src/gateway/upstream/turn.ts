@@ -10,6 +10,7 @@ import { describe, logFailure } from './failure-log.ts';
 import type { Failure } from './final-failure.ts';
 import type { Endpoint, Provider, Verdict } from './provider.ts';
 import { retryAfterMs } from './retry-after.ts';
+import { type HeadersWait, streamedAnswer, WHOLE_ANSWER } from './timeouts.ts';
 import type { Transport, TransportAnswer } from './transport.ts';
 
 /** Whom to ask. */
@@ -51,8 +52,6 @@ export interface TurnOptions {
   readonly ttfbMs: number;
 }
 
-/** Requests whose headers come only when all is done may take an hour. */
-const LONGEST_ANSWER_MS = 3_600_000;
 const ANSWERED: Outcome = { kind: 'answered' };
 const FAILED: Outcome = { kind: 'failed' };
 const NOT_REACHED: Outcome = { kind: 'refused', restMs: SHORT_REST_MS, reason: 'not_reached' };
@@ -62,8 +61,8 @@ type TakeTurn = (asked: Asked, question: Question) => Promise<Turn>;
 
 /** What a request that waited for its place has, and has to give back. */
 interface Place {
-  /** What is left of the time to headers. */
-  readonly ttfbMs: number;
+  /** For the headers of a streamed answer: what is left of the time. */
+  readonly wait: HeadersWait;
   /** Call it as soon as nothing more comes from the upstream. */
   readonly release: (() => void) | undefined;
 }
@@ -74,7 +73,7 @@ interface Place {
  */
 export function createTurns({ ttfbMs }: TurnOptions, parts: TurnParts): TakeTurn {
   const { clock, log } = parts;
-  const atOnce: Place = { ttfbMs, release: undefined };
+  const atOnce: Place = { wait: streamedAnswer(ttfbMs, ttfbMs), release: undefined };
 
   const inLine = async (asked: Asked, limit: ConnectionLimit, question: Question): Promise<Turn> => {
     const startedAtMs = clock.monotonicMs();
@@ -89,7 +88,7 @@ export function createTurns({ ttfbMs }: TurnOptions, parts: TurnParts): TakeTurn
     const leftMs = Math.max(1, ttfbMs - (clock.monotonicMs() - startedAtMs));
     // One turn of the event loop later: an answer that starts a cooldown turns those away who wait, before one gets the place.
     const release = onceOnly(() => setImmediate(limit.release));
-    return ask(asked, question, { ttfbMs: leftMs, release }, parts);
+    return ask(asked, question, { wait: streamedAnswer(leftMs, ttfbMs), release }, parts);
   };
 
   return (asked, question) =>
@@ -99,7 +98,7 @@ export function createTurns({ ttfbMs }: TurnOptions, parts: TurnParts): TakeTurn
 async function ask(
   asked: Asked,
   question: Question,
-  { ttfbMs, release }: Place,
+  { wait, release }: Place,
   parts: TurnParts,
 ): Promise<Turn> {
   const { name, provider, transport } = asked;
@@ -117,7 +116,7 @@ async function ask(
     });
     question.onSend(name, upstreamModel);
     const isBounded = plan.isStreamed && provider.boundsTimeToHeaders;
-    const answer = await transport.send(prepared, isBounded ? ttfbMs : LONGEST_ANSWER_MS, gone, release);
+    const answer = await transport.send(prepared, isBounded ? wait : WHOLE_ANSWER, gone, release);
     const isSuccess = answer.status >= 200 && answer.status < 300;
     return isSuccess
       ? success(asked, upstreamModel, answer, plan.isStreamed)

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { buildConnector } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
+import { WHOLE_ANSWER } from '../../../src/gateway/upstream/timeouts.ts';
 import {
   createTransport,
   type Transport,
@@ -74,7 +75,7 @@ describe('the transport', () => {
     const never: buildConnector.connector = () => connecting();
     const transport = await open(() => undefined, never);
     const leaving = new AbortController();
-    const answer = transport.send(request, 60_000, leaving.signal);
+    const answer = transport.send(request, WHOLE_ANSWER, leaving.signal);
     await begun;
     leaving.abort();
     await expect(answer).rejects.toThrow('aborted');
@@ -85,7 +86,7 @@ describe('the transport', () => {
     const transport = await open(() => {
       connections += 1;
     });
-    await expect(transport.send(request, 60_000, AbortSignal.abort())).rejects.toThrow('aborted');
+    await expect(transport.send(request, WHOLE_ANSWER, AbortSignal.abort())).rejects.toThrow('aborted');
     expect(connections).toBe(0);
   });
 
@@ -104,7 +105,7 @@ describe('the transport', () => {
       closed.push(once(socket, 'close'));
     }, late);
     const leaving = new AbortController();
-    const answer = transport.send(request, 60_000, leaving.signal).catch(() => 'gone');
+    const answer = transport.send(request, WHOLE_ANSWER, leaving.signal).catch(() => 'gone');
     await new Promise(setImmediate);
     leaving.abort();
     expect(await answer).toBe('gone');
@@ -116,7 +117,7 @@ describe('the transport', () => {
 
   it('keeps what arrives before anybody wants it, and how it ended', async () => {
     const transport = await open(answering('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello'));
-    const answer = await transport.send(request, 60_000, here);
+    const answer = await transport.send(request, WHOLE_ANSWER, here);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await text(answer)).toBe('hello');
   });
@@ -138,7 +139,7 @@ describe('the transport', () => {
         more();
       });
     });
-    const answer = await transport.send(request, 60_000, here);
+    const answer = await transport.send(request, WHOLE_ANSWER, here);
     let before = -1;
     while (before !== flushed) {
       before = flushed;
@@ -156,7 +157,7 @@ describe('the transport', () => {
         socket.write(Buffer.alloc(size, 0x61));
       });
     });
-    const answer = await transport.send(request, 60_000, here);
+    const answer = await transport.send(request, WHOLE_ANSWER, here);
     await new Promise((resolve) => setTimeout(resolve, 50));
     let got = 0;
     const ended = new Promise<void>((resolve, reject) => {
@@ -179,7 +180,7 @@ describe('the transport', () => {
 
   it('tells apart what had no connection from what lost one', async () => {
     const failureOf = (transport: Transport) =>
-      transport.send(request, 60_000, here).then(
+      transport.send(request, WHOLE_ANSWER, here).then(
         () => undefined,
         (error: unknown) => error,
       );
@@ -193,15 +194,15 @@ describe('the transport', () => {
   it('says once that a request is over, however it ends', async () => {
     const ended: string[] = [];
     const whole = await open(answering('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'));
-    const answer = await whole.send(request, 60_000, here, () => ended.push('whole'));
+    const answer = await whole.send(request, WHOLE_ANSWER, here, () => ended.push('whole'));
     expect(await text(answer)).toBe('ok');
     answer.abort();
     expect(ended).toEqual(['whole']);
     const cut = await open((socket) => void socket.once('data', () => socket.destroy()));
-    await expect(cut.send(request, 60_000, here, () => ended.push('cut'))).rejects.toThrow();
+    await expect(cut.send(request, WHOLE_ANSWER, here, () => ended.push('cut'))).rejects.toThrow();
     const silent = await open(() => undefined);
     const gone = AbortSignal.abort();
-    await expect(silent.send(request, 60_000, gone, () => ended.push('gone'))).rejects.toThrow();
+    await expect(silent.send(request, WHOLE_ANSWER, gone, () => ended.push('gone'))).rejects.toThrow();
     expect(ended).toEqual(['whole', 'cut', 'gone']);
   });
 
@@ -211,7 +212,7 @@ describe('the transport', () => {
         'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok',
       ),
     );
-    const answer = await transport.send(request, 60_000, here);
+    const answer = await transport.send(request, WHOLE_ANSWER, here);
     expect(answer.status).toBe(200);
     expect(await text(answer)).toBe('ok');
   });
@@ -222,7 +223,7 @@ describe('the transport', () => {
         socket.write('HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhello', () => socket.destroy());
       });
     });
-    const answer = await transport.send(request, 60_000, here);
+    const answer = await transport.send(request, WHOLE_ANSWER, here);
     await new Promise((resolve) => setTimeout(resolve, 20));
     await expect(text(answer)).rejects.toThrow();
   });
@@ -231,6 +232,6 @@ describe('the transport', () => {
     const transport = await open(
       answering(`HTTP/1.1 200 OK\r\n${`x-filler: ${'a'.repeat(1_000)}\r\n`.repeat(100)}\r\n`),
     );
-    await expect(transport.send(request, 60_000, here)).rejects.toThrow();
+    await expect(transport.send(request, WHOLE_ANSWER, here)).rejects.toThrow();
   });
 });
