@@ -1,8 +1,10 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { CodedError } from '../kernel/coded-error.ts';
+import { CodedError, withFacts } from '../kernel/coded-error.ts';
 import { withFileLock } from './file-lock.ts';
+import { parseGatewayUrl } from './gateway-url.ts';
+import { printable } from './printable.ts';
 import { makePrivateFolder, readPrivateFile, writePrivateFile } from './private-file.ts';
 
 /** A signed-in session at one gateway, as it lies on disk. */
@@ -29,15 +31,32 @@ const format = z.object({
   signed_in_at_ms: z.number(),
 });
 
+/** A file among the sessions that cannot be used. */
+export interface UnusableFile {
+  readonly path: string;
+  /** The gateway whose session it should hold, if its name is that of one. */
+  readonly gateway: string | undefined;
+  /** `unsafe_file_mode` or `credentials_unreadable`. */
+  readonly problem: unknown;
+}
+
+export interface StoredSessions {
+  /** The latest sign-in first. */
+  readonly sessions: readonly Credentials[];
+  readonly unusable: readonly UnusableFile[];
+}
+
 /** Sessions by gateway, one file each, so that processes working with different gateways never touch the same one. */
 export interface CredentialStore {
   /** Throws `unsafe_file_mode` when others can read the file and `credentials_unreadable` when it makes no sense. */
   read(gateway: string): Promise<Credentials | undefined>;
-  /** Every session, the latest sign-in first. */
-  list(): Promise<readonly Credentials[]>;
+  /** Every session. A file that cannot be used keeps nobody from the others. */
+  list(): Promise<StoredSessions>;
   /** Replaces the file in one step. */
   save(credentials: Credentials): Promise<void>;
   remove(gateway: string): Promise<void>;
+  /** Deletes a file without reading it. Throws `credentials_unreadable` when it cannot be deleted. */
+  discard(file: UnusableFile): Promise<void>;
   /** Runs `work` while no other process changes this gateway's session. Throws `lock_held` after a minute's wait. */
   exclusively<T>(gateway: string, work: () => Promise<T>): Promise<T>;
 }
@@ -54,33 +73,73 @@ export function createCredentialStore(folder: string, platform: NodeJS.Platform)
 
   async function read(gateway: string): Promise<Credentials | undefined> {
     const path = pathOf(gateway);
-    const text = await readPrivateFile(path, platform);
-    if (text === undefined) return undefined;
-    const stored = parse(text, path);
-    if (stored.gateway !== gateway) throw unreadable(path, 'it belongs to another gateway');
-    return stored;
+    try {
+      const text = await readPrivateFile(path, platform);
+      if (text === undefined) return undefined;
+      const stored = parse(text, path);
+      if (stored.gateway !== gateway) throw unreadable(path, 'it belongs to another gateway');
+      return stored;
+    } catch (error) {
+      throw withFacts(error, { gateway });
+    }
+  }
+
+  async function inspect(name: string): Promise<Credentials | UnusableFile | undefined> {
+    const path = join(sessions, name);
+    const gateway = gatewayNamed(name);
+    if (gateway === undefined || pathOf(gateway) !== path) {
+      const problem = unreadable(printable(path), 'its name is not that of a gateway');
+      return { path, gateway: undefined, problem };
+    }
+    try {
+      return await read(gateway);
+    } catch (problem) {
+      return { path, gateway, problem };
+    }
   }
 
   return {
     read,
     async list() {
       const names = (await entries(sessions)).filter((name) => name.endsWith(SUFFIX));
-      const all = await Promise.all(
-        names.map((name) => read(decodeURIComponent(name.slice(0, -SUFFIX.length)))),
-      );
-      return all
-        .filter((credentials) => credentials !== undefined)
-        .sort((a, b) => b.signedInAtMs - a.signedInAtMs);
+      const all = (await Promise.all(names.map(inspect))).filter((found) => found !== undefined);
+      return {
+        sessions: all
+          .filter((found) => 'accessToken' in found)
+          .sort((a, b) => b.signedInAtMs - a.signedInAtMs),
+        unusable: all.filter((found) => 'problem' in found),
+      };
     },
     save: (credentials) => writePrivateFile(pathOf(credentials.gateway), serialise(credentials), platform),
     async remove(gateway) {
       await unlink(pathOf(gateway)).catch(unlessMissing);
+    },
+    async discard({ path }) {
+      await unlink(path)
+        .catch(unlessMissing)
+        .catch((cause: unknown) => {
+          throw new CodedError('credentials_unreadable', {
+            facts: { path: printable(path), why: 'it cannot be deleted' },
+            cause,
+          });
+        });
     },
     async exclusively(gateway, work) {
       await makePrivateFolder(sessions, platform);
       return withFileLock(`${pathOf(gateway)}.lock`, work, { timeoutMs: LOCK_WAIT_MS });
     },
   };
+}
+
+/** The origin that a file's name stands for. */
+function gatewayNamed(name: string): string | undefined {
+  try {
+    const gateway = decodeURIComponent(name.slice(0, -SUFFIX.length));
+    return parseGatewayUrl(gateway).origin === gateway ? gateway : undefined;
+  } catch {
+    // Neither an encoded text nor an origin: whoever put the file there did not sign in with it.
+    return undefined;
+  }
 }
 
 function parse(text: string, path: string): Credentials {

@@ -31,6 +31,8 @@ export type TrustDecision =
 /** What bears on whether a certificate may be trusted at sign-in. */
 export interface TrustQuestion {
   readonly host: string;
+  /** The gateway's origin, for the next step. */
+  readonly gateway: string;
   readonly presented: Fingerprint;
   /** The one trusted before for this host. */
   readonly known: Fingerprint | undefined;
@@ -44,22 +46,34 @@ export interface TrustQuestion {
  * needs no question; anything else is for a person. Throws `fingerprint_mismatch`, or, where nobody can be asked,
  * `certificate_changed` and `fingerprint_required`.
  */
-export function decideTrust({ host, presented, known, expected, canAsk }: TrustQuestion): TrustDecision {
+export function decideTrust(question: TrustQuestion): TrustDecision {
+  const { host, gateway, presented, known, expected, canAsk } = question;
   if (expected !== undefined) {
     if (presented.startsWith(expected)) return { kind: 'trusted' };
-    const facts = { host, presented: shortFingerprint(presented), expected: shortFingerprint(expected) };
+    const facts = {
+      host,
+      gateway,
+      presented: shortFingerprint(presented),
+      expected: shortFingerprint(expected),
+    };
     throw new CodedError('fingerprint_mismatch', { facts });
   }
   if (presented === known) return { kind: 'trusted' };
   if (canAsk) return { kind: 'ask', previous: known };
-  throw known === undefined
-    ? new CodedError('fingerprint_required', { facts: { host, presented: shortFingerprint(presented) } })
-    : certificateChanged(host, known, presented);
+  if (known !== undefined) throw certificateChanged({ host, gateway, known, presented });
+  throw new CodedError('fingerprint_required', {
+    facts: { host, gateway, presented: shortFingerprint(presented) },
+  });
 }
 
 /** The refusal of a certificate that is not the trusted one. */
-export function certificateChanged(host: string, known: Fingerprint, presented: Fingerprint): CodedError {
+export function certificateChanged({
+  host,
+  gateway,
+  known,
+  presented,
+}: Pick<TrustQuestion, 'host' | 'gateway' | 'presented'> & { readonly known: Fingerprint }): CodedError {
   return new CodedError('certificate_changed', {
-    facts: { host, known: shortFingerprint(known), presented: shortFingerprint(presented) },
+    facts: { host, gateway, known: shortFingerprint(known), presented: shortFingerprint(presented) },
   });
 }

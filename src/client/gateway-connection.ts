@@ -93,7 +93,9 @@ export function createGatewayConnection(destination: Destination): GatewayConnec
     },
     async request({ method, path, headers = {}, body, signal, headersTimeoutMs = 0 }) {
       if (gateway.isHttps && pinned === undefined) {
-        throw new CodedError('fingerprint_required', { facts: { host: gateway.hostname } });
+        throw new CodedError('fingerprint_required', {
+          facts: { host: gateway.hostname, gateway: gateway.origin },
+        });
       }
       try {
         const response = await agent.request({

@@ -39,7 +39,7 @@ export async function openPinnedSocket(destination: Destination, pin?: Fingerpri
       destination.secureContext(),
       destination.timeoutMs,
     );
-    if (pin !== undefined) checkPin(socket, gateway.hostname, pin);
+    if (pin !== undefined) checkPin(socket, gateway, pin);
     return socket;
   } catch (error) {
     throw translate(error, gateway);
@@ -50,13 +50,13 @@ export function fingerprintOf(certificate: X509Certificate): Fingerprint {
   return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
 }
 
-function checkPin(socket: TLSSocket, host: string, pin: Fingerprint): void {
+function checkPin(socket: TLSSocket, { hostname: host, origin }: GatewayUrl, pin: Fingerprint): void {
   // A resumed session would show no certificate; none is ever resumed here, and one without does not pass.
   const certificate = socket.getPeerX509Certificate();
   const presented = certificate ? fingerprintOf(certificate) : 'none';
   if (presented === pin) return;
   socket.destroy();
-  throw certificateChanged(host, pin, presented);
+  throw certificateChanged({ host, gateway: origin, known: pin, presented });
 }
 
 async function openTransport({ gateway, route, timeoutMs }: Destination): Promise<Socket> {

@@ -26,7 +26,9 @@ export async function readPrivateFile(path: string, platform: NodeJS.Platform): 
     if (platform !== 'win32' && (mode & OTHERS) !== 0) {
       throw new CodedError('unsafe_file_mode', { facts: { path, mode: (mode & 0o777).toString(8) } });
     }
-    return await file.readFile('utf8');
+    return await file.readFile('utf8').catch((cause: unknown) => {
+      throw new CodedError('credentials_unreadable', { facts: { path, why: 'it cannot be read' }, cause });
+    });
   } finally {
     await file.close();
   }

@@ -1,5 +1,10 @@
 import { configFolder } from '../client/config-folder.ts';
-import { type CredentialStore, type Credentials, createCredentialStore } from '../client/credentials.ts';
+import {
+  type CredentialStore,
+  type Credentials,
+  createCredentialStore,
+  type UnusableFile,
+} from '../client/credentials.ts';
 import { createGatewayApi, type GatewayApi } from '../client/gateway-api.ts';
 import type { GatewayConnection } from '../client/gateway-connection.ts';
 import { type GatewayUrl, parseGatewayUrl } from '../client/gateway-url.ts';
@@ -10,7 +15,8 @@ import { createOAuthClient } from '../client/oauth-client.ts';
 import { type Reached, reachGateway } from '../client/reach-gateway.ts';
 import { createSession } from '../client/session.ts';
 import { createTrustedCertificates, type TrustedCertificates } from '../client/trusted-certificates.ts';
-import { CodedError } from '../kernel/coded-error.ts';
+import { CodedError, withFacts } from '../kernel/coded-error.ts';
+import { inOneLine } from './exit-codes.ts';
 import type { Host } from './host.ts';
 
 /** What the developer's commands share: where things are kept, and how a gateway is reached. */
@@ -63,10 +69,19 @@ export function createDeveloper(
     });
   }
 
+  async function trustedCertificate({ hostname, origin }: GatewayUrl) {
+    try {
+      return await certificates.find(hostname);
+    } catch (error) {
+      throw withFacts(error, { gateway: origin });
+    }
+  }
+
   async function connectTrusted(gateway: GatewayUrl): Promise<GatewayConnection> {
-    const trusted = gateway.isHttps ? await certificates.find(gateway.hostname) : undefined;
-    if (gateway.isHttps && trusted === undefined) {
-      throw new CodedError('fingerprint_required', { facts: { host: gateway.hostname } });
+    const { hostname, origin, isHttps } = gateway;
+    const trusted = isHttps ? await trustedCertificate(gateway) : undefined;
+    if (isHttps && trusted === undefined) {
+      throw new CodedError('fingerprint_required', { facts: { host: hostname, gateway: origin } });
     }
     const { connection } = await reach(gateway);
     if (trusted !== undefined) connection.pin(trusted);
@@ -113,9 +128,15 @@ export function createDeveloper(
     open,
     async signedIn(gatewayUrl) {
       if (gatewayUrl === undefined) {
-        const [latest] = await credentials.list();
-        if (!latest) throw new CodedError('not_signed_in');
-        return open(latest);
+        const { sessions, unusable } = await credentials.list();
+        const [latest] = sessions;
+        if (latest) {
+          warnOfUnusable(host, unusable);
+          return open(latest);
+        }
+        const [first, ...others] = unusable;
+        warnOfUnusable(host, others);
+        throw first ? first.problem : new CodedError('not_signed_in');
       }
       const { origin } = parseGatewayUrl(gatewayUrl);
       const account = await credentials.read(origin);
@@ -123,6 +144,11 @@ export function createDeveloper(
       return open(account);
     },
   };
+}
+
+/** Names files with sessions that are left out, and the way to mend each. */
+export function warnOfUnusable({ stderr, colour }: Host, files: readonly UnusableFile[]): void {
+  for (const { problem } of files) stderr.write(`${colour.yellow('Warning:')} ${inOneLine(problem)}\n`);
 }
 
 /** Runs a command's work with a session and closes the connections afterwards. */

@@ -1,3 +1,4 @@
+import { bareHostname, isLoopbackName } from '../client/gateway-url.ts';
 import { CodedError } from '../kernel/coded-error.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
 
@@ -41,6 +42,12 @@ export function endingFor(error: unknown): Ending {
   };
 }
 
+/** What an error means and what to do, where there is one line for it. */
+export function inOneLine(error: unknown): string {
+  const { sentence, hint } = endingFor(error);
+  return hint ? `${sentence}. ${hint}` : sentence;
+}
+
 /** Whether a command was refused for safety. */
 export function isUnsafe(error: unknown): boolean {
   return error instanceof CodedError && failures[error.code].exitCode === UNSAFE;
@@ -68,8 +75,20 @@ const quotes =
   ({ message }, detail) =>
     message ? `The gateway says: ${message}` : (detail ?? fallback);
 
-const signIn = () => 'Sign in: sallyport login';
-const checkNetwork = () => "Check that this machine is on your organization's network (VPN), then try again.";
+/** The whole command, so that it can be copied; the gateway stays open only where none is concerned. */
+const login = ({ gateway }: Facts) => `sallyport login --gateway-url ${gateway ?? 'https://…'}`;
+const loginWith = (facts: Facts) => {
+  const shown = String(facts['presented']);
+  return `${login(facts)} --fingerprint ${/^[0-9a-f]{16}$/.test(shown) ? shown : '<16 or 64 hex digits>'}`;
+};
+const signIn = (facts: Facts) => `Sign in: ${login(facts)}`;
+const signInAgain = (facts: Facts) => `Sign in again: ${login(facts)}`;
+
+/** No network stands between this machine and itself. */
+const checkNetwork = (facts: Facts) =>
+  isThisMachine(facts)
+    ? 'Check the port, and that the gateway is running on this machine.'
+    : "Check that this machine is on your organization's network (VPN), then try again.";
 const again = ({ seconds }: Facts) =>
   seconds === undefined ? 'Try again in a moment.' : `Try again in ${seconds} seconds.`;
 
@@ -86,23 +105,24 @@ export const failures: Readonly<Record<ErrorCode, Failure>> = {
   not_signed_in: {
     exitCode: NOT_SIGNED_IN,
     sentence: ({ gateway }) => (gateway ? `Not signed in to ${gateway}` : 'Not signed in to any gateway'),
-    hint: ({ gateway }) => `Sign in: sallyport login --gateway-url ${gateway ?? 'https://…'}`,
+    hint: signIn,
   },
   session_over: {
     exitCode: NOT_SIGNED_IN,
     sentence: ({ gateway }) => (gateway ? `The session at ${gateway} is over` : 'The session is over'),
-    hint: ({ gateway }) => (gateway ? `Sign in again: sallyport login --gateway-url ${gateway}` : signIn()),
+    hint: signInAgain,
   },
   sign_in_denied: { exitCode: NOT_SIGNED_IN, sentence: () => 'The sign-in was denied', hint: signIn },
   sign_in_declined: {
     exitCode: NOT_SIGNED_IN,
     sentence: ({ account }) => `The session of ${account} was ended and not kept`,
-    hint: () => 'If you did not sign in as that account, somebody else approved the link: sign in again.',
+    hint: (facts) =>
+      `If you did not sign in as that account, somebody else approved the link: ${login(facts)}`,
   },
   sign_in_expired: {
     exitCode: NOT_SIGNED_IN,
     sentence: () => 'The code expired before the sign-in was completed',
-    hint: () => 'Start again: sallyport login',
+    hint: (facts) => `Start again: ${login(facts)}`,
   },
   sign_in_limited: {
     exitCode: FAILED,
@@ -129,8 +149,10 @@ export const failures: Readonly<Record<ErrorCode, Failure>> = {
   outside_internal_network: {
     exitCode: UNSAFE,
     sentence: outsideInternalNetwork,
-    hint: ({ noProxy }) =>
-      noProxy ? `Add it to NO_PROXY for a direct connection: ${noProxy}` : checkNetwork(),
+    hint: (facts) =>
+      facts['noProxy']
+        ? `Add it to NO_PROXY for a direct connection: ${facts['noProxy']}`
+        : checkNetwork(facts),
   },
   internal_networks_invalid: {
     exitCode: UNSAFE,
@@ -163,7 +185,8 @@ export const failures: Readonly<Record<ErrorCode, Failure>> = {
     exitCode: UNSAFE,
     sentence: ({ host, known, presented }) =>
       `The TLS certificate of ${host} changed: trusted is ${known}, presented is ${presented}`,
-    hint: () => "Ask your gateway's operator whether it was renewed, then accept it: sallyport login",
+    hint: (facts) =>
+      `Ask your gateway's operator whether it was renewed and has this fingerprint now, then accept it: ${loginWith(facts)}`,
   },
   fingerprint_mismatch: {
     exitCode: UNSAFE,
@@ -177,20 +200,20 @@ export const failures: Readonly<Record<ErrorCode, Failure>> = {
       presented
         ? `Nobody has trusted the TLS certificate of ${host} yet (fingerprint ${presented}), and there is no terminal to ask on`
         : `Nobody has trusted the TLS certificate of ${host} yet`,
-    hint: () =>
-      'Give the fingerprint that the operator publishes: sallyport login --fingerprint <16 or 64 hex digits>',
+    hint: (facts) =>
+      `Compare it with the fingerprint that your gateway's operator publishes; if it is the same: ${loginWith(facts)}`,
   },
   unsafe_file_mode: {
     exitCode: UNSAFE,
     sentence: ({ path, mode }) =>
       `Others on this machine have rights on ${path} (mode ${mode}); it will not be used`,
-    hint: ({ path }) =>
-      `If nobody can have seen or changed it: chmod go-rwx '${path}'. Otherwise sign in again.`,
+    hint: (facts) =>
+      `If nobody can have seen or changed it: chmod go-rwx ${quoted(facts['path'])}. Otherwise delete it and sign in again: ${login(facts)}`,
   },
   credentials_unreadable: {
     exitCode: FAILED,
     sentence: ({ path, why }) => `${path} cannot be used: ${why}`,
-    hint: () => 'Delete the file and sign in again: sallyport login',
+    hint: (facts) => `Delete it and sign in again: ${login(facts)}`,
   },
   lock_held: {
     exitCode: FAILED,
@@ -283,6 +306,17 @@ export const failures: Readonly<Record<ErrorCode, Failure>> = {
   address_in_use: { exitCode: FAILED, sentence: says('The address is in use') },
   address_refused: { exitCode: UNSAFE, sentence: says('This address is refused') },
 };
+
+/** Whether the host that a failure is about, or else its gateway, is this machine. */
+function isThisMachine({ host, gateway }: Facts): boolean {
+  const name = host ?? URL.parse(String(gateway))?.hostname;
+  return name !== undefined && isLoopbackName(bareHostname(String(name)));
+}
+
+/** As a shell takes it literally. */
+function quoted(path: string | number | undefined): string {
+  return `'${String(path).replaceAll("'", "'\\''")}'`;
+}
 
 function outsideInternalNetwork({ host, block, reason, ip }: Facts): string {
   switch (reason) {

@@ -6,7 +6,7 @@ import type { ManagedSettings } from '../client/managed-settings-file.ts';
 import { createOAuthClient, type OAuthClient, type TokenSet } from '../client/oauth-client.ts';
 import { printable } from '../client/printable.ts';
 import { fromTokens } from '../client/session.ts';
-import { CodedError } from '../kernel/coded-error.ts';
+import { CodedError, withFacts } from '../kernel/coded-error.ts';
 import { createDeveloper, type Developer } from './developer.ts';
 import type { Host } from './host.ts';
 import { approveInBrowser } from './login-browser.ts';
@@ -28,6 +28,20 @@ export interface LoginOptions {
 export async function login(host: Host, options: LoginOptions, machine?: Machine): Promise<void> {
   const developer = createDeveloper(host, machine);
   const { gateway, expected } = readOptions(host, options, await developer.managedSettings());
+  try {
+    await signIn(host, options, developer, gateway, expected);
+  } catch (error) {
+    throw withFacts(error, { gateway: gateway.origin });
+  }
+}
+
+async function signIn(
+  host: Host,
+  options: LoginOptions,
+  developer: Developer,
+  gateway: GatewayUrl,
+  expected: string | undefined,
+): Promise<void> {
   const { connection, host: checked } = await developer.reach(gateway);
   try {
     await establishTrust({

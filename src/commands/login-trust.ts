@@ -28,6 +28,7 @@ export async function establishTrust(step: TrustStep): Promise<void> {
   const known = await certificates.find(gateway.hostname);
   const decision = decideTrust({
     host: gateway.hostname,
+    gateway: gateway.origin,
     presented: presented.fingerprint,
     known,
     expected,

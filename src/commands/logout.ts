@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import type { UnusableFile } from '../client/credentials.ts';
+import { parseGatewayUrl } from '../client/gateway-url.ts';
 import type { Machine } from '../client/machine.ts';
-import { CodedError, isCodedError } from '../kernel/coded-error.ts';
+import { CodedError } from '../kernel/coded-error.ts';
 import type { Developer, SignedIn } from './developer.ts';
 import { endingFor, isUnsafe } from './exit-codes.ts';
 import type { Host } from './host.ts';
@@ -31,21 +33,50 @@ export async function logout(host: Host, options: LogoutOptions, machine?: Machi
   }
   const { createDeveloper } = await import('./developer.ts');
   const developer = createDeveloper(host, machine);
-  const sessions = await chosen(developer, options);
-  if (sessions.length === 0) host.stderr.write('Not signed in: nothing to do\n');
+  const { sessions, files } = await chosen(host, developer, options);
+  if (sessions.length + files.length === 0) host.stderr.write('Not signed in: nothing to do\n');
   const problems = [];
   for (const session of sessions) problems.push(await endSession(host, developer, session));
+  for (const file of files) await discard(host, developer, file);
   const unsafe = problems.find(isUnsafe);
   if (unsafe) throw unsafe;
 }
 
-async function chosen(developer: Developer, options: LogoutOptions): Promise<readonly SignedIn[]> {
-  if (options.all) return (await developer.credentials.list()).map(developer.open);
-  try {
-    return [await developer.signedIn(options.gatewayUrl)];
-  } catch (error) {
-    if (isCodedError(error, 'not_signed_in')) return [];
-    throw error;
+interface Chosen {
+  readonly sessions: readonly SignedIn[];
+  /** Files of sessions that cannot be used any more; they can only be deleted. */
+  readonly files: readonly UnusableFile[];
+}
+
+/** Without options the gateway signed in to last; what cannot be used is meant when there is nothing else to mean. */
+async function chosen(
+  host: Host,
+  { credentials, open }: Developer,
+  { all, gatewayUrl }: LogoutOptions,
+): Promise<Chosen> {
+  const { sessions, unusable } = await credentials.list();
+  if (all) return { sessions: sessions.map(open), files: unusable };
+  if (gatewayUrl !== undefined) {
+    const { origin } = parseGatewayUrl(gatewayUrl);
+    const isMeant = ({ gateway }: { readonly gateway: string | undefined }) => gateway === origin;
+    return { sessions: sessions.filter(isMeant).map(open), files: unusable.filter(isMeant) };
+  }
+  const [latest] = sessions;
+  if (!latest) return { sessions: [], files: unusable };
+  const { warnOfUnusable } = await import('./developer.ts');
+  warnOfUnusable(host, unusable);
+  return { sessions: [open(latest)], files: [] };
+}
+
+/** A file that others may have read or written is deleted unread. */
+async function discard({ stderr }: Host, { credentials }: Developer, file: UnusableFile): Promise<void> {
+  await credentials.discard(file);
+  const whose = file.gateway === undefined ? 'a session' : `the session at ${file.gateway}`;
+  stderr.write(
+    `Deleted the file of ${whose}; the gateway has not ended it: ${endingFor(file.problem).sentence}\n`,
+  );
+  if (isUnsafe(file.problem)) {
+    stderr.write("If somebody may have seen it, ask your gateway's operator to end the session there.\n");
   }
 }
 

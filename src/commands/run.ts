@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Machine } from '../client/machine.ts';
 import { CodedError } from '../kernel/coded-error.ts';
 import type { SignedIn } from './developer.ts';
-import { endingFor } from './exit-codes.ts';
+import { inOneLine } from './exit-codes.ts';
 import type { Host } from './host.ts';
 
 interface RunOptions {
@@ -64,11 +64,6 @@ async function forwardingDoor({ connect, currentToken }: SignedIn): Promise<Door
   await currentToken();
   const { startForwarder } = await import('../client/forwarder.ts');
   return startForwarder({ connect, currentToken, describe: inOneLine });
-}
-
-function inOneLine(error: unknown): string {
-  const { sentence, hint } = endingFor(error);
-  return hint ? `${sentence}. ${hint}` : sentence;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { UnusableFile } from '../client/credentials.ts';
 import type { Cap, Usage } from '../client/gateway-api.ts';
 import type { Machine } from '../client/machine.ts';
 import { CodedError } from '../kernel/coded-error.ts';
@@ -36,21 +37,37 @@ export interface GatewayStatus {
 
 /**
  * Throws `not_signed_in` when there is no session to show, and, when everything is shown, what is unsafe about a gateway
- * (`certificate_changed` and its like): one that merely does not answer is no reason to fail.
+ * or a file (`certificate_changed` and its like): a gateway that merely does not answer is no reason to fail.
  */
 export async function status(host: Host, { gatewayUrl }: StatusOptions, machine?: Machine): Promise<void> {
-  const { createDeveloper } = await import('./developer.ts');
+  const { createDeveloper, warnOfUnusable } = await import('./developer.ts');
   const developer = createDeveloper(host, machine);
-  const sessions =
-    gatewayUrl === undefined
-      ? (await developer.credentials.list()).map(developer.open)
-      : [await developer.signedIn(gatewayUrl)];
-  if (sessions.length === 0) throw new CodedError('not_signed_in');
+  const { sessions, unusable } = await chosen(developer, gatewayUrl);
+  if (sessions.length + unusable.length === 0) throw new CodedError('not_signed_in');
   const described = await Promise.all(sessions.map((session) => describe(developer, session)));
   const all = described.map(({ shown }) => shown);
-  host.stdout.write(host.options.json ? asJson(all) : all.map((one) => asText(one, host)).join('\n'));
-  const unsafe = described.find(({ error }) => isUnsafe(error));
-  if (unsafe) throw unsafe.error;
+  host.stdout.write(
+    host.options.json ? asJson(all, unusable) : all.map((one) => asText(one, host)).join('\n'),
+  );
+  const failure = failureOf(described, unusable);
+  warnOfUnusable(
+    host,
+    unusable.filter(({ problem }) => problem !== failure),
+  );
+  if (failure) throw failure;
+}
+
+async function chosen(developer: Developer, gatewayUrl: string | undefined) {
+  if (gatewayUrl !== undefined) return { sessions: [await developer.signedIn(gatewayUrl)], unusable: [] };
+  const { sessions, unusable } = await developer.credentials.list();
+  return { sessions: sessions.map(developer.open), unusable };
+}
+
+/** What is unsafe comes first; a file that makes no sense is a failure only where there is no other. */
+function failureOf(described: readonly Described[], unusable: readonly UnusableFile[]): unknown {
+  const problems = unusable.map(({ problem }) => problem);
+  const unsafe = [...described.map(({ error }) => error), ...problems].find(isUnsafe);
+  return unsafe ?? (described.length === 0 ? problems[0] : undefined);
 }
 
 interface Described {
@@ -66,7 +83,11 @@ async function describe({ certificates, credentials }: Developer, session: Signe
   ]);
   const { origin, hostname, isHttps } = session.gateway;
   try {
-    const { usage, error } = await ask(session);
+    const [asked, trusted] = await Promise.all([
+      attempt(() => session.api.usage()),
+      attempt(async () => (isHttps ? certificates.find(hostname) : undefined)),
+    ]);
+    const error = asked.error ?? trusted.error;
     const account = (await credentials.read(origin)) ?? session.account;
     const claims = readTokenClaims(account.accessToken);
     const shown = {
@@ -75,8 +96,8 @@ async function describe({ certificates, credentials }: Developer, session: Signe
       groups: claims.groups,
       tokenExpiresAt: new Date(account.expiresAtMs).toISOString(),
       isRenewable: account.refreshToken !== undefined,
-      fingerprint: isHttps ? await certificates.find(hostname) : undefined,
-      usage,
+      fingerprint: trusted.value,
+      usage: asked.value,
       problem: error === undefined ? undefined : endingFor(error).sentence,
     };
     return { shown, error };
@@ -85,15 +106,20 @@ async function describe({ certificates, credentials }: Developer, session: Signe
   }
 }
 
-async function ask({ api }: SignedIn): Promise<Pick<GatewayStatus, 'usage'> & Pick<Described, 'error'>> {
+interface Attempt<T> {
+  readonly value: T | undefined;
+  readonly error: unknown;
+}
+
+async function attempt<T>(work: () => Promise<T>): Promise<Attempt<T>> {
   try {
-    return { usage: await api.usage(), error: undefined };
+    return { value: await work(), error: undefined };
   } catch (error) {
-    return { usage: undefined, error };
+    return { value: undefined, error };
   }
 }
 
-function asJson(all: readonly GatewayStatus[]): string {
+function asJson(all: readonly GatewayStatus[], unusable: readonly UnusableFile[]): string {
   const gateways = all.map((one) => ({
     gateway: one.gateway,
     account: one.account ?? null,
@@ -106,7 +132,11 @@ function asJson(all: readonly GatewayStatus[]): string {
       null,
     problem: one.problem ?? null,
   }));
-  return `${JSON.stringify({ gateways }, null, 2)}\n`;
+  const unusable_files = unusable.map(({ path, problem }) => ({
+    path,
+    problem: endingFor(problem).sentence,
+  }));
+  return `${JSON.stringify({ gateways, unusable_files }, null, 2)}\n`;
 }
 
 function asText(one: GatewayStatus, { colour, clock }: Host): string {

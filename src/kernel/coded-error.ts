@@ -25,6 +25,16 @@ export class CodedError extends Error {
   }
 }
 
+/** The error with facts that its thrower did not know; those it knew stay. What is no CodedError stays as it is. */
+export function withFacts(error: unknown, facts: NonNullable<ErrorContext['facts']>): unknown {
+  if (!(error instanceof CodedError)) return error;
+  return new CodedError(error.code, {
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+    facts: { ...facts, ...error.facts },
+    cause: error,
+  });
+}
+
 export function isCodedError(error: unknown, code?: ErrorCode): error is CodedError {
   return error instanceof CodedError && (code === undefined || error.code === code);
 }

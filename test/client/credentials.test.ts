@@ -34,15 +34,15 @@ describe('stored sessions', () => {
   it('are kept by gateway, the latest sign-in first', async () => {
     await store().save(at(A, 1));
     await store().save(at(B, 2));
-    expect(await store().list()).toEqual([at(B, 2), at(A, 1)]);
+    expect((await store().list()).sessions).toEqual([at(B, 2), at(A, 1)]);
     await store().remove(B);
     await store().remove(B);
-    expect(await store().list()).toEqual([at(A, 1)]);
+    expect((await store().list()).sessions).toEqual([at(A, 1)]);
     expect(await store().read(B)).toBeUndefined();
   });
 
   it('are none before the first sign-in', async () => {
-    expect(await store().list()).toEqual([]);
+    expect(await store().list()).toEqual({ sessions: [], unusable: [] });
     expect(await store().read(A)).toBeUndefined();
   });
 
@@ -60,7 +60,10 @@ describe('stored sessions', () => {
       await store().save(at(A));
       await chmod(await fileOf(), mode);
       await expect(store().read(A)).rejects.toMatchObject({ code: 'unsafe_file_mode' });
-      await expect(store().list()).rejects.toMatchObject({ code: 'unsafe_file_mode' });
+      expect(await store().list()).toMatchObject({
+        sessions: [],
+        unusable: [{ gateway: A, problem: { code: 'unsafe_file_mode' } }],
+      });
     },
   );
 
@@ -79,6 +82,33 @@ describe('stored sessions', () => {
       await expect(store().read(A)).rejects.toMatchObject({ code: 'credentials_unreadable' });
     },
   );
+
+  it.each(['%zz', 'https%3a%2f%2Fa.example.test', 'ftp%3A%2F%2Fa.example.test', 'notes', ''])(
+    'are listed beside a file whose name is not that of a gateway (%s), which can be deleted',
+    async (name) => {
+      await store().save(at(A));
+      const path = join(folder, 'sessions', `${name}.json`);
+      await writeFile(path, '{}', { mode: 0o600 });
+      const { sessions, unusable } = await store().list();
+      expect(sessions).toEqual([at(A)]);
+      expect(unusable).toMatchObject([
+        { path, gateway: undefined, problem: { code: 'credentials_unreadable' } },
+      ]);
+      for (const file of unusable) await store().discard(file);
+      expect(await store().list()).toEqual({ sessions: [at(A)], unusable: [] });
+    },
+  );
+
+  it('are listed beside a folder in their place, which is not deleted', async () => {
+    await store().save(at(A));
+    await mkdir(join(folder, 'sessions', `${encodeURIComponent(B)}.json`), { mode: 0o700 });
+    const { sessions, unusable } = await store().list();
+    expect(sessions).toEqual([at(A)]);
+    expect(unusable).toMatchObject([{ gateway: B, problem: { code: 'credentials_unreadable' } }]);
+    for (const file of unusable) {
+      await expect(store().discard(file)).rejects.toMatchObject({ code: 'credentials_unreadable' });
+    }
+  });
 
   it('are not taken from a file under the name of another gateway', async () => {
     await store().save(at(A));

@@ -32,7 +32,15 @@ describe('a fingerprint as people paste it', () => {
 
 describe('the decision about a certificate', () => {
   const decide = (question: Partial<TrustQuestion>) =>
-    decideTrust({ host: 'h', presented, known: undefined, expected: undefined, canAsk: false, ...question });
+    decideTrust({
+      host: 'h',
+      gateway: 'https://h',
+      presented,
+      known: undefined,
+      expected: undefined,
+      canAsk: false,
+      ...question,
+    });
   const throwing = (code: string) => expect.objectContaining({ code });
 
   it('trusts a known one and an expected one without a question', () => {

@@ -44,6 +44,45 @@ describe('the ending of a failed command', () => {
     expect(exitCodeOf('interrupted')).toBe(130);
   });
 
+  it.each(codes)('names the gateway in every command to sign in with (%s)', (code) => {
+    const facts = { gateway: 'https://g.example.test', host: 'g.example.test', presented: 'ab'.repeat(8) };
+    const hint = endingFor(new CodedError(code, { facts })).hint ?? '';
+    for (const command of hint.match(/sallyport login.*/g) ?? []) {
+      expect(command).toMatch(
+        /^sallyport login --gateway-url https:\/\/g\.example\.test( --fingerprint \w{16})?$/,
+      );
+    }
+  });
+
+  it('is a command with the fingerprint, ready to be run, where a certificate waits to be trusted', () => {
+    const facts = {
+      gateway: 'https://g.example.test',
+      host: 'g.example.test',
+      presented: '0123456789abcdef',
+    };
+    const command = 'sallyport login --gateway-url https://g.example.test --fingerprint 0123456789abcdef';
+    for (const code of ['fingerprint_required', 'certificate_changed'] as const) {
+      expect(endingFor(new CodedError(code, { facts })).hint).toContain(command);
+      const { presented: _presented, ...unseen } = facts;
+      expect(endingFor(new CodedError(code, { facts: unseen })).hint).toContain('--fingerprint <16 or 64');
+    }
+  });
+
+  it.each([
+    ['gateway_unreachable', { gateway: 'http://127.0.0.1:8080' }],
+    ['gateway_unreachable', { gateway: 'https://[::1]' }],
+    ['host_unresolvable', { host: 'localhost' }],
+  ] as const)('speaks of no network when %s is about this machine: %j', (code, facts) => {
+    expect(endingFor(new CodedError(code, { facts })).hint).not.toMatch(/VPN|network/);
+  });
+
+  it.each([
+    ['gateway_unreachable', { gateway: 'https://10.0.0.1' }],
+    ['host_unresolvable', { host: 'gateway.example.test' }],
+  ] as const)('speaks of the network when %s is about another one: %j', (code, facts) => {
+    expect(endingFor(new CodedError(code, { facts })).hint).toMatch(/VPN/);
+  });
+
   it('is the exit code of the command that was run', () => {
     const ending = endingFor(new CodedError('command_failed', { facts: { exitCode: 42 } }));
     expect(ending).toEqual({ exitCode: 42, sentence: '', hint: undefined });

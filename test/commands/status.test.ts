@@ -88,6 +88,7 @@ describe('status', () => {
           problem: null,
         },
       ],
+      unusable_files: [],
     });
   });
 

@@ -124,7 +124,7 @@ describe('login is refused with exit code 4', () => {
     const refused = await refusedLogin(developer('stranger'));
     expect(refused.code).toBe(4);
     expect(refused.stderr).toContain(`fingerprint ${leaf.fingerprint.slice(0, 16)}`);
-    expect(refused.stderr).toContain('sallyport login --fingerprint <16 or 64 hex digits>');
+    expect(refused.stderr).toMatch(/sallyport login --gateway-url https:\S+ --fingerprint [0-9a-f]{16}$/m);
   });
 
   it.each([16, 64])(
