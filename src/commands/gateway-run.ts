@@ -11,30 +11,51 @@ import { refuseSharedEmbeddedStore, superviseWorkers, workerCount } from './gate
 import type { Host } from './host.ts';
 import type { GatewayCommandOptions, PreparedGateway } from './prepared-gateway.ts';
 
-/** Runs until SIGTERM or SIGINT; a second one ends without waiting. Throws the CodedError of what kept it from starting. */
+/**
+ * Runs until SIGTERM or SIGINT; a second one ends without waiting. Throws the CodedError of what kept it from starting, and
+ * `interrupted` when it was told to end before it could.
+ */
 export async function runGateway(host: Host, options: GatewayCommandOptions, version: string): Promise<void> {
   const environment = readEnvironment(host.env);
   const workers = workerCount(options.workers);
-  const supervised = cluster.worker && controlBySupervisor(host);
-  const { loaded, close, nextSteps, ...rest } = await prepare(host, options);
+  // From here on a signal is a wish: whatever has been opened or made is closed or removed again.
+  const control = cluster.worker ? controlBySupervisor(host) : controlBySignals(host);
   try {
-    refuseSharedEmbeddedStore(loaded, workers);
-    if (workers > 1 && !supervised && !options.check) {
-      await superviseWorkers(host, workers, { level: environment.logLevel, loaded, version });
-      return;
+    const { loaded, close, nextSteps, ...rest } = await prepare(host, options);
+    try {
+      refuseSharedEmbeddedStore(loaded, workers);
+      if (workers > 1 && !cluster.worker && !options.check) {
+        control.release();
+        if (control.stop.aborted) return;
+        return await superviseWorkers(host, workers, { level: environment.logLevel, loaded, version });
+      }
+      const outside = { stdout: host.stdout, stderr: host.stderr, clock: host.clock };
+      const worker = cluster.worker && {
+        number: cluster.worker.id,
+        isFirst: cluster.worker.id === 1,
+        of: workers,
+      };
+      const gateway = await opened(
+        openGateway({ loaded, environment, version, worker, ...rest }, outside),
+        control,
+      );
+      if (options.check) await passCheck(gateway, control);
+      else await serve(host, gateway, nextSteps, control);
+    } finally {
+      await close();
     }
-    const outside = { stdout: host.stdout, stderr: host.stderr, clock: host.clock };
-    const worker = cluster.worker && {
-      number: cluster.worker.id,
-      isFirst: cluster.worker.id === 1,
-      of: workers,
-    };
-    const gateway = await openGateway({ loaded, environment, version, worker, ...rest }, outside);
-    if (options.check) await passCheck(gateway);
-    else await serve(host, gateway, nextSteps, supervised ?? controlBySignals(host));
   } finally {
-    await close();
+    control.release();
   }
+}
+
+/** The gateway, once it is open. The first signal waits for that, so that it can be closed in order; the second does not. */
+async function opened(opening: Promise<Gateway>, { hurry }: Control): Promise<Gateway> {
+  const gateway = await Promise.race([opening, aborted(hurry)]);
+  if (gateway) return gateway;
+  // Nobody waits for it any more.
+  opening.catch(() => undefined);
+  throw new CodedError('interrupted');
 }
 
 function prepare(host: Host, options: GatewayCommandOptions): Promise<PreparedGateway> {
@@ -59,11 +80,13 @@ async function prepareFile(host: Host, file: string): Promise<PreparedGateway> {
   return { loaded, allowedOrigins: [], isPractice: false, nextSteps: '', close: async () => undefined };
 }
 
-async function passCheck(gateway: Gateway): Promise<void> {
-  gateway.log.info(
-    'check passed: configuration, store, migrations, identity provider and upstream clients are ready',
-  );
+async function passCheck(gateway: Gateway, { stop }: Control): Promise<void> {
+  if (!stop.aborted)
+    gateway.log.info(
+      'check passed: configuration, store, migrations, identity provider and upstream clients are ready',
+    );
   await gateway.stop(AbortSignal.abort());
+  if (stop.aborted) throw new CodedError('interrupted');
 }
 
 /** Listens until told to stop. */
@@ -76,13 +99,12 @@ async function serve(host: Host, gateway: Gateway, nextSteps: string, control: C
   });
   control.onMetrics(gateway.figures);
   try {
-    if (control.stop.aborted) return;
+    if (control.stop.aborted) return gateway.log.info('told to stop while starting');
     await gateway.listen();
     if (nextSteps !== '') host.stderr.write(nextSteps);
     await aborted(control.stop);
   } finally {
     await gateway.stop(control.hurry);
-    control.release();
   }
 }
 

@@ -94,7 +94,7 @@ const block = fc
 /** What an operator could write, as plain values. */
 const written = fc
   .record({
-    port: fc.integer({ min: 0, max: 65_535 }),
+    port: fc.integer({ min: 1, max: 65_535 }),
     proxies: fc.array(block, { maxLength: 3 }),
     claims: words,
     groups: words,

@@ -27,7 +27,7 @@ const numbers: readonly (readonly [path: string, smallest: number, largest: numb
 ];
 
 const base: Readonly<Record<string, string>> = {
-  listen: 'host: 127.0.0.1, ',
+  listen: 'host: 127.0.0.1, public_url: "https://gw.example.com", ',
   oidc: 'issuer: "https://login.example.com", client_id: a, client_secret: s, ',
   store: 'postgres_url: "postgres://h/d", ',
 };

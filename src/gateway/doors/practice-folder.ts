@@ -23,7 +23,7 @@ export function openPracticeFolder(kept: string | undefined): PracticeFolder {
       store: join(folder, 'store'),
       jwtSecret: secretIn(join(folder, 'session-secret')),
       close() {
-        if (kept === undefined) rmSync(folder, { recursive: true, force: true });
+        if (kept === undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
       },
     };
   } catch (cause) {
