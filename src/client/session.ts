@@ -85,7 +85,8 @@ export function createSession({ gateway, credentials, clock, oauth }: SessionOpt
 
 /**
  * An answer lost on its way leaves the gateway with a newer refresh token than this machine. For half a minute it gives
- * the same answer again, so asking once more at once saves the session.
+ * the same answer again, whichever of its replicas is asked (the same one only, while its store is down), so asking once
+ * more at once saves the session.
  */
 async function askTwice(oauth: Pick<OAuthClient, 'refresh'>, refreshToken: string) {
   try {

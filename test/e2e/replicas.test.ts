@@ -58,6 +58,16 @@ describeWithPostgres('two gateways on one PostgreSQL', () => {
     expect((await models(there, String(renewed.json['access_token']))).status).toBe(200);
   });
 
+  it('give the answer of a refresh again, whichever of them is asked', async () => {
+    const { refresh_token: first } = await flow.signIn();
+    const answer = await flow.refresh(first, here);
+    const again = await flow.refresh(first, there);
+    expect([answer.status, again.text]).toEqual([200, answer.text]);
+    const renewed = await flow.refresh(String(again.json['refresh_token']), there);
+    expect(renewed.status).toBe(200);
+    expect((await models(here, String(renewed.json['access_token']))).status).toBe(200);
+  });
+
   it('refuse at one what was signed out at the other, within five seconds', async () => {
     const { access_token: accessToken, refresh_token: refreshToken } = await flow.signIn();
     expect((await models(there, accessToken)).status).toBe(200);

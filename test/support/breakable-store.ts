@@ -50,6 +50,7 @@ export function createBreakableStore(store: Store): BreakableStore {
     rateCounters: port('rateCounters', store.rateCounters),
     sessions: port('sessions', store.sessions),
     revocations: port('revocations', store.revocations),
+    refreshNotes: port('refreshNotes', store.refreshNotes),
     ping: (signal) => around('ping', () => store.ping(signal)),
     sweep: (nowMs) => around('sweep', () => store.sweep(nowMs)),
     close: () => store.close(),

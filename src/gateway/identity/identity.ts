@@ -5,6 +5,7 @@ import type { Accepted, Audit, Reply } from '../exchange.ts';
 import { readForm } from '../http/form.ts';
 import type { Store } from '../store/ports.ts';
 import { createAccessTokens } from './access-token.ts';
+import { createBriefly } from './briefly.ts';
 import { createBrowserBinding } from './browser-binding.ts';
 import { createCallback } from './callback.ts';
 import { createDeviceAuthorization } from './device-authorization.ts';
@@ -18,6 +19,7 @@ import { createPages } from './pages.ts';
 import type { IdentityProvider } from './provider.ts';
 import { createRedeem } from './redeem.ts';
 import { createRefresh } from './refresh.ts';
+import { createRefreshNotebook } from './refresh-notes.ts';
 import { createRefreshTokens } from './refresh-token.ts';
 import { createRevocationEndpoint } from './revocation-endpoint.ts';
 import { createRevocationList } from './revocations.ts';
@@ -122,10 +124,13 @@ export function createIdentity(
   });
   const callback = createCallback({ grants, binding, provider, pages, audit, log, clock });
   const redeem = createRedeem({ grants, store, issue, accessTtlMs, refreshTtlMs, audit, log, clock });
+  const briefly = createBriefly(clock);
   const refresh = createRefresh({
     refreshTokens,
     provider,
     sessions: store.sessions,
+    notes: createRefreshNotebook(store.refreshNotes, ring, briefly),
+    briefly,
     revocations,
     issue,
     refreshTtlMs,

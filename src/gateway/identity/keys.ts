@@ -7,7 +7,7 @@ export interface SessionKeys {
   readonly id: string;
   /** HS256: the secret's UTF-8 bytes as written, so that other programs can verify with the same setting. */
   readonly signing: Uint8Array;
-  /** A256GCM for refresh tokens. */
+  /** A256GCM for refresh tokens and what is noted of them. */
   readonly refresh: Uint8Array;
   /** A256GCM for device grants and the browser's cookie. */
   readonly grants: Uint8Array;

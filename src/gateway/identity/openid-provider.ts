@@ -15,7 +15,13 @@ import { createOutageLog } from './openid-outage-log.ts';
 import { createPersonReader } from './openid-person.ts';
 import { type CredentialOptions, checkSetup, chooseCredential } from './openid-setup.ts';
 import { createTokenRefresh } from './openid-token-refresh.ts';
-import type { AuthorizationRequest, Identity, IdentityClaims, IdentityProvider } from './provider.ts';
+import type {
+  AuthorizationRequest,
+  Identity,
+  IdentityClaims,
+  IdentityProvider,
+  SessionToRefresh,
+} from './provider.ts';
 
 /** The keys of the `oidc` section; what they mean is described there. */
 export interface OpenIdProviderOptions extends CredentialOptions {
@@ -151,7 +157,7 @@ export async function createOpenIdProvider(
   };
 
   const renew = async (
-    { refreshToken, claims }: { readonly refreshToken: string; readonly claims: IdentityClaims },
+    { refreshToken, claims }: SessionToRefresh,
     signal: AbortSignal,
   ): Promise<Identity> => {
     const { newest, ...answer } = await tokens.ask(refreshToken);
@@ -161,6 +167,11 @@ export async function createOpenIdProvider(
       claims: await renewClaims(claims, answer, signal),
       refreshToken: newest === refreshToken ? undefined : newest,
     };
+  };
+
+  const tellOfSuccessor = async ({ refreshToken, onReplaced }: SessionToRefresh): Promise<void> => {
+    const successor = await tokens.successor(refreshToken);
+    if (successor !== undefined) onReplaced?.(successor);
   };
 
   return {
@@ -196,7 +207,10 @@ export async function createOpenIdProvider(
         return renewed;
       } catch (error) {
         if (isCodedError(error, 'sign_in_refused')) tokens.forget(session.refreshToken);
-        else if (isCodedError(error)) outages.report(error);
+        else {
+          if (isCodedError(error)) outages.report(error);
+          tellOfSuccessor(session);
+        }
         throw error;
       }
     },

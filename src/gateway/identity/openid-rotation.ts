@@ -18,13 +18,29 @@ export function createRotations(): Rotations {
   const successors = new Map<string, string>();
   const keyOf = (refreshToken: string) => createHash('sha256').update(refreshToken).digest('base64url');
   return {
-    newest: (refreshToken) => successors.get(keyOf(refreshToken)) ?? refreshToken,
+    newest(refreshToken) {
+      let newest = refreshToken;
+      for (;;) {
+        const successor = successors.get(keyOf(newest));
+        if (successor === undefined) return newest;
+        newest = successor;
+      }
+    },
     remember(refreshToken, successor) {
+      // Whatever it was before, it is the newest one now.
+      successors.delete(keyOf(successor));
       // Map keeps insertion order: the oldest entry goes first.
       const [oldest] = successors.size >= MAX_REMEMBERED ? successors.keys() : [];
       if (oldest !== undefined) successors.delete(oldest);
       successors.set(keyOf(refreshToken), successor);
     },
-    forget: (refreshToken) => successors.delete(keyOf(refreshToken)),
+    forget(refreshToken) {
+      let forgotten: string | undefined = refreshToken;
+      while (forgotten !== undefined) {
+        const key = keyOf(forgotten);
+        forgotten = successors.get(key);
+        successors.delete(key);
+      }
+    },
   };
 }

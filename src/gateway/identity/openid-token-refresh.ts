@@ -16,6 +16,8 @@ export interface RefreshAnswer extends TokenAnswer {
 export interface TokenRefresh {
   /** Joins the request that is under way for this refresh token. Throws what the exchange throws. */
   ask(refreshToken: string): Promise<RefreshAnswer>;
+  /** What the provider has put in the place of this refresh token, once the request that is under way is over. Never rejects. */
+  successor(refreshToken: string): Promise<string | undefined>;
   /** The session has the newest token itself, or is over. */
   forget(refreshToken: string): void;
   /** Ends the requests that are under way. */
@@ -38,7 +40,7 @@ export function createTokenRefresh(
       request(shown, AbortSignal.any([late, closed.signal])),
     );
     const newest = answer.refreshToken ?? shown;
-    if (newest !== refreshToken) rotations.remember(refreshToken, newest);
+    if (newest !== shown) rotations.remember(shown, newest);
     return { ...answer, newest };
   };
 
@@ -51,6 +53,11 @@ export function createTokenRefresh(
       const over = () => void underWay.delete(refreshToken);
       answer.then(over, over);
       return answer;
+    },
+    async successor(refreshToken) {
+      await underWay.get(refreshToken)?.catch(() => undefined);
+      const newest = rotations.newest(refreshToken);
+      return newest === refreshToken ? undefined : newest;
     },
     forget: rotations.forget,
     close: () => closed.abort(),

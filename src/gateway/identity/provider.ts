@@ -15,9 +15,16 @@ export interface IdentityProvider {
    * Asks the provider for fresh tokens (3.5 s budget; an answer that comes later serves the next refresh). Same errors as
    * `redeem`: `sign_in_refused` for an answer about the person.
    */
-  refresh(session: { readonly refreshToken: string; readonly claims: IdentityClaims }): Promise<Identity>;
+  refresh(session: SessionToRefresh): Promise<Identity>;
   /** Ends the requests that nobody waits for any more. */
   close(): void;
+}
+
+export interface SessionToRefresh {
+  readonly refreshToken: string;
+  readonly claims: IdentityClaims;
+  /** Called when the refresh has failed although the provider replaced its token, at once or when its late answer says so. */
+  readonly onReplaced?: (successor: string) => void;
 }
 
 export interface AuthorizationRequest {

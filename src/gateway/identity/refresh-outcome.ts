@@ -10,6 +10,8 @@ export interface RefreshOutcomes {
   /** Not a refresh token of this gateway, or one that has expired. */
   unknown(request: Accepted): CodedError;
   over(request: Accepted, token: RefreshToken, reason: string): CodedError;
+  /** The token has just been replaced, and the answer that said so cannot be found yet. The provider must not see it again. */
+  justReplaced(request: Accepted, token: RefreshToken): CodedError;
   /** What a failure means for the client: `invalid_grant` when it is about the person, else `temporarily_unavailable`. */
   failed(request: Accepted, token: RefreshToken, error: unknown): CodedError;
 }
@@ -64,8 +66,15 @@ export function createRefreshOutcomes({ audit, log }: OutcomeParts): RefreshOutc
       return new CodedError('invalid_grant', { facts: { status: 401 } });
     },
     over,
+    justReplaced(request, token) {
+      record(request, token, 'unavailable', 'just_replaced');
+      const sentence =
+        'this session was renewed a moment ago, and that answer cannot be given again yet; your session goes on, try again shortly';
+      return new CodedError('temporarily_unavailable', { facts: { retryAfterSeconds: 1, sentence } });
+    },
     failed(request, token, error) {
-      if (isCodedError(error, 'invalid_grant')) return error;
+      if (isCodedError(error, 'invalid_grant') || isCodedError(error, 'temporarily_unavailable'))
+        return error;
       return isCodedError(error, 'sign_in_refused')
         ? refused(request, token, error)
         : unavailable(request, token, error);

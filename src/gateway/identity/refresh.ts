@@ -4,10 +4,11 @@ import type { Log } from '../../kernel/log.ts';
 import type { TokenResponse } from '../../kernel/protocol.ts';
 import type { Accepted, Audit } from '../exchange.ts';
 import type { Sessions } from '../store/ports.ts';
-import { createBriefly } from './briefly.ts';
+import type { Briefly } from './briefly.ts';
 import type { SessionIssuer } from './issue-session.ts';
-import type { IdentityProvider } from './provider.ts';
-import { createRecentRenewals, type Renewal } from './recent-renewals.ts';
+import type { Identity, IdentityProvider } from './provider.ts';
+import { createRecentRenewals, type Renewal, SAME_ANSWER_MS } from './recent-renewals.ts';
+import type { RefreshNotebook } from './refresh-notes.ts';
 import { createRefreshOutcomes } from './refresh-outcome.ts';
 import type { RefreshToken, RefreshTokens } from './refresh-token.ts';
 import type { RevocationList } from './revocations.ts';
@@ -18,12 +19,20 @@ export interface RefreshParts {
   readonly refreshTokens: RefreshTokens;
   readonly provider: IdentityProvider;
   readonly sessions: Sessions;
+  readonly notes: RefreshNotebook;
+  readonly briefly: Briefly;
   readonly revocations: RevocationList;
   readonly issue: SessionIssuer;
   readonly refreshTtlMs: number;
   readonly audit: Audit;
   readonly log: Log;
   readonly clock: Clock;
+}
+
+/** A refresh token that was shown. `tokenHash` is the SHA-256 of its text. */
+interface Shown {
+  readonly token: RefreshToken;
+  readonly tokenHash: string;
 }
 
 export type Refresh = (request: Accepted, refreshToken: string) => Promise<TokenResponse>;
@@ -33,37 +42,55 @@ export type Refresh = (request: Accepted, refreshToken: string) => Promise<Token
  * answer about the person or the token, `temporarily_unavailable` for everything about the gateway or the network.
  */
 export function createRefresh(parts: RefreshParts): Refresh {
-  const { refreshTokens, provider, revocations, issue, clock } = parts;
+  const { refreshTokens, provider, notes, revocations, issue, log, clock } = parts;
   const outcomes = createRefreshOutcomes(parts);
-  const rows = createSessionRowKeeper({ ...parts, outcomes, briefly: createBriefly(clock) });
+  const rows = createSessionRowKeeper({ ...parts, outcomes });
   const recent = createRecentRenewals(clock);
   const inTurn = createTurns();
 
-  const renew = async (request: Accepted, token: RefreshToken): Promise<Renewal> => {
-    rows.refuseRevoked(request, token);
-    await rows.refuseCopies(request, token);
-    const { claims, refreshToken } = await provider.refresh({
-      refreshToken: token.providerToken,
+  /** Asks the provider with the newest token that any process of the gateway has of it. */
+  const askProvider = ({ token, tokenHash }: Shown, newest: string | undefined): Promise<Identity> =>
+    provider.refresh({
+      refreshToken: newest ?? token.providerToken,
       claims: token.claims,
+      onReplaced(successor) {
+        notes.noteProviderToken(tokenHash, successor, token.expiresAtMs).catch((error: unknown) => {
+          log.error(`the provider's new refresh token could not be noted: ${String(error)}`);
+        });
+      },
     });
+
+  const renew = async (request: Accepted, shown: Shown): Promise<Renewal> => {
+    const { token, tokenHash } = shown;
+    rows.refuseRevoked(request, token);
+    const [wasReplaced, note] = await Promise.all([
+      rows.wasReplaced(request, token),
+      notes.find(tokenHash, clock.now()),
+    ]);
+    if (note?.answer) return { tokens: note.answer, isRepeated: true };
+    if (wasReplaced) throw outcomes.justReplaced(request, token);
+    const { claims, refreshToken } = await askProvider(shown, note?.providerToken);
     const nowMs = clock.now();
     const refreshExpiresAtMs = nowMs + parts.refreshTtlMs;
-    await rows.moveOn(request, token, nowMs, refreshExpiresAtMs);
     const tokens = await issue({
       sid: token.sid,
       claims,
-      providerToken: refreshToken ?? token.providerToken,
+      providerToken: refreshToken ?? note?.providerToken ?? token.providerToken,
       number: token.number + 1,
       signedInAtMs: token.signedInAtMs,
       refreshExpiresAtMs,
     });
+    await Promise.all([
+      rows.moveOn(request, token, nowMs, refreshExpiresAtMs),
+      notes.noteAnswer(tokenHash, tokens, nowMs + SAME_ANSWER_MS),
+    ]);
     outcomes.renewed(request, { ...token, claims });
     return { tokens, isRepeated: false };
   };
 
-  const renewOrExplain = (request: Accepted, token: RefreshToken): Promise<Renewal> =>
-    renew(request, token).catch((error: unknown) => {
-      throw outcomes.failed(request, token, error);
+  const renewOrExplain = (request: Accepted, shown: Shown): Promise<Renewal> =>
+    renew(request, shown).catch((error: unknown) => {
+      throw outcomes.failed(request, shown.token, error);
     });
 
   return async (request, text) => {
@@ -74,7 +101,7 @@ export function createRefresh(parts: RefreshParts): Refresh {
     const same = isRevoked ? undefined : recent.find(tokenHash);
     if (same) return (await same).tokens;
     // Refreshes of one session run one after the other.
-    const renewal = inTurn(token.sid, () => renewOrExplain(request, token));
+    const renewal = inTurn(token.sid, () => renewOrExplain(request, { token, tokenHash }));
     recent.remember(tokenHash, renewal);
     return (await renewal).tokens;
   };

@@ -14,10 +14,10 @@ export interface SessionRowKeeper {
   /** Throws `invalid_grant` when the session is revoked, as far as this process knows. */
   refuseRevoked(request: Accepted, token: RefreshToken): void;
   /**
-   * Throws `invalid_grant` when the store knows of a revocation, or when the token is a copy: older than the current one, shown
-   * after its replacement has been in use for a while. Then the session is revoked.
+   * Whether the token has just been replaced. Throws `invalid_grant` when the store knows of a revocation, or when the token is a
+   * copy: older than the current one, shown after its replacement has been in use for a while. Then the session is revoked.
    */
-  refuseCopies(request: Accepted, token: RefreshToken): Promise<void>;
+  wasReplaced(request: Accepted, token: RefreshToken): Promise<boolean>;
   /** Moves the row on to the next refresh token. Throws `invalid_grant` for what was revoked meanwhile. */
   moveOn(request: Accepted, token: RefreshToken, nowMs: number, expiresAtMs: number): Promise<void>;
 }
@@ -57,11 +57,11 @@ export function createSessionRowKeeper(parts: SessionRowParts): SessionRowKeeper
 
   return {
     refuseRevoked,
-    async refuseCopies(request, token) {
+    async wasReplaced(request, token) {
       const row = await briefly(sessions.find(token.sid));
       refuseRevoked(request, token, row?.revokedAtMs !== undefined);
-      if (!row || token.number >= row.refreshNumber) return;
-      if (clock.now() - row.renewedAtMs > SAME_ANSWER_MS) await endCopied(request, token);
+      if (!row || token.number >= row.refreshNumber) return false;
+      return clock.now() - row.renewedAtMs <= SAME_ANSWER_MS || endCopied(request, token);
     },
     async moveOn(request, token, nowMs, expiresAtMs) {
       const { sid, number, claims, signedInAtMs } = token;

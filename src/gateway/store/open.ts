@@ -7,6 +7,7 @@ import { migrate } from './migrate.ts';
 import { openPostgresDatabase, type PostgresOptions } from './open-postgres.ts';
 import type { Store } from './ports.ts';
 import { createRateCounterStore } from './rate-counters.ts';
+import { createRefreshNoteStore } from './refresh-notes.ts';
 import { createRevocationStore } from './revocations.ts';
 import { createSessionStore } from './sessions.ts';
 import { createSweep } from './sweep.ts';
@@ -36,6 +37,7 @@ function createStore(database: Database): Store {
     rateCounters: createRateCounterStore(database),
     sessions: createSessionStore(database),
     revocations: createRevocationStore(database),
+    refreshNotes: createRefreshNoteStore(database),
     sweep: createSweep(database),
     ping: (signal) => ping(database, signal),
     close: () => database.close(),

@@ -7,6 +7,7 @@ export interface Store {
   readonly rateCounters: RateCounters;
   readonly sessions: Sessions;
   readonly revocations: Revocations;
+  readonly refreshNotes: RefreshNotes;
   /** Resolves when the store answered within the signal's life; used by /readyz and --check. */
   ping(signal: AbortSignal): Promise<void>;
   /** Removes rows that can no longer matter. Safe on several replicas at once: one does the work. */
@@ -135,6 +136,13 @@ export interface Sessions {
   countNotRenewedSince(sinceMs: number, nowMs: number): Promise<number>;
   /** Marks sessions revoked and records the revocation in one transaction; the number of live sessions it ended. */
   revoke(who: RevocationTarget, nowMs: number, untilMs: number): Promise<number>;
+}
+
+/** What became of refresh tokens that may be shown again. `sealed` is opaque to the store (encrypted by identity). */
+export interface RefreshNotes {
+  /** In the place of what was noted before. `tokenHash` is the SHA-256 of the refresh token, base64url. */
+  put(tokenHash: string, sealed: string, expiresAtMs: number): Promise<void>;
+  find(tokenHash: string, nowMs: number): Promise<string | undefined>;
 }
 
 export type RevocationTarget = { readonly sid: string } | { readonly sub: string } | { readonly all: true };

@@ -97,7 +97,14 @@ describe('a dump of the store', () => {
   it('holds all there is: grants in every state, limits, sessions, revocations', () => {
     for (const state of ['pending', 'approved', 'denied', 'used'])
       expect(dump).toContain(`"state": "${state}"`);
-    for (const part of ['rate:deviceAuthorization', 'grant:', 'code:', PERSON.sub, '"revoked_at"'])
+    for (const part of [
+      'rate:deviceAuthorization',
+      'grant:',
+      'code:',
+      'refresh:',
+      PERSON.sub,
+      '"revoked_at"',
+    ])
       expect(dump).toContain(part);
     expect(secrets.size).toBeGreaterThan(25);
   });
