@@ -18,8 +18,8 @@ export const logShape = z
       .meta({ title: 'Format', description: 'Format of the operational log.' }),
     on_audit_failure: choice('continue', 'refuse').default('continue').meta({
       title: 'When the audit log fails',
-      description: 'Go on counting lost lines, or refuse requests that could not be recorded.',
-      isLater: true,
+      description:
+        'While audit events cannot be written: continue, counting what is lost, or refuse new inference requests (503) until they can.',
     }),
   })
   .meta({ title: 'Log', description: 'Where the audit events and the operational log go.' });

@@ -3,6 +3,7 @@ import type { Environment } from '../config/environment.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
+import { watchAuditTrail } from './audit/audit-trail.ts';
 import { createAuditWriter } from './audit/audit-writer.ts';
 import { createLineWriter, type LineWriter } from './audit/line-writer.ts';
 import { createReopenableFile } from './audit/reopenable-file.ts';
@@ -105,6 +106,7 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
   const auditLines = openAuditLines(config.log.audit, outside, lines);
   const auditWriter = createAuditWriter(auditLines.lines, clock, settings.worker?.number);
   closing.add(auditWriter.close);
+  const auditTrail = watchAuditTrail(config.log.on_audit_failure, auditLines.lines, { log, clock });
   const metrics = openMetrics(config, settings.version, clock);
   closing.add(metrics.close);
   const audit = metrics.audit(auditWriter.audit);
@@ -152,6 +154,7 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
     closing.add(() => overload.stop());
     const inference = createInference({
       admit: createAdmission({
+        auditTrail,
         overload,
         enterDeveloper: createDeveloperLimits(developerLimits(config), clock),
         bodies: createBodyBudget({ maxBytes: maxBufferedBytes }, clock),

@@ -87,6 +87,7 @@ export async function startInferenceGateway(
   );
   const inference = createInference({
     admit: createAdmission({
+      auditTrail: { pass: () => undefined },
       overload: { pass: () => undefined },
       enterDeveloper: () => () => undefined,
       bodies: createBodyBudget({ maxBytes: 1024 ** 3 }, systemClock),

@@ -33,17 +33,24 @@ export function createAuditWriter(lines: LineWriter, clock: Clock, worker?: numb
     return `${lastSecondText}.${String(now - second * 1000).padStart(3, '0')}Z`;
   };
 
+  /** A line that is lost has told nobody of the ones before it. */
+  const onLost = (told: number): void => {
+    kept -= 1;
+    reportedLost -= told;
+  };
+  const onLostPlain = (): void => onLost(0);
+
   const audit: Audit = (event, requestId, fields) => {
     seq += 1;
     let line = `{"ts":"${timestamp()}","evt":"${event}"`;
     if (requestId !== undefined) line += `,"request_id":"${requestId}"`;
     line += members(fields);
     line += `,"seq":${seq}${mark}`;
-    const { lost } = lines;
-    if (lost > reportedLost) line += `,"lost":${lost - reportedLost}`;
-    if (!lines.write(`${line}}\n`)) return;
+    const newlyLost = lines.lost - reportedLost;
+    if (newlyLost > 0) line += `,"lost":${newlyLost}`;
+    if (!lines.write(`${line}}\n`, newlyLost > 0 ? () => onLost(newlyLost) : onLostPlain)) return;
     kept += 1;
-    reportedLost = lost;
+    reportedLost += newlyLost;
   };
 
   return {

@@ -21,6 +21,25 @@ function writer({
   return { audit, close, clock, slow, lines, events };
 }
 
+/** The same on a sink whose failures pass. */
+function writerOnDisk() {
+  const disk = { isFull: false, text: '' };
+  const lines = createLineWriter({
+    writableLength: 0,
+    write(text, done) {
+      if (!disk.isFull) disk.text += text;
+      done(disk.isFull ? new Error('ENOSPC') : undefined);
+    },
+  });
+  const { audit, close } = createAuditWriter(lines, systemClock);
+  const events = () =>
+    disk.text
+      .split('\n')
+      .slice(0, -1)
+      .map((line): Record<string, unknown> => JSON.parse(line));
+  return { audit, close, lines, events, disk };
+}
+
 const nextTick = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
 /** Control characters of Unicode, and the two separators that some readers take for line ends. */
@@ -182,6 +201,20 @@ describe('the trail', () => {
     await close();
     expect(lines.lost).toBe(4);
     expect(slow.lines()).toEqual([]);
+  });
+
+  it('says in the first line that is written how many were lost, those that said so themselves among them', async () => {
+    const { audit, close, lines, events, disk } = writerOnDisk();
+    for (let i = 0; i < 4; i += 1) {
+      disk.isFull = i < 3;
+      audit('inference', undefined, {});
+      await lines.flush();
+    }
+    await close();
+    expect(events().map(({ seq, lost, lines: total }) => [seq, lost, total])).toEqual([
+      [4, 3, undefined],
+      [5, 3, 2],
+    ]);
   });
 
   it('does not keep a process from ending when nobody reads any more', async () => {

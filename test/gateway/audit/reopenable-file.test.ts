@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -55,4 +56,33 @@ describe('an audit file', () => {
     expect(read('missing/audit.log')).toBe('three\n');
     expect(lines.lost).toBe(2);
   });
+
+  it.for([false, true])(
+    'on a disk that was full goes on with a line of its own, reopened: %s',
+    async (isReopened, { annotate }) => {
+      const disk = at('disk');
+      mkdirSync(disk);
+      try {
+        execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8k', 'tmpfs', disk], { stdio: 'ignore' });
+      } catch {
+        return void (await annotate('left out: this user may not mount a small disk'));
+      }
+      try {
+        const file = createReopenableFile(at('disk/audit.log'));
+        const lines = createLineWriter(file);
+        writeFileSync(at('disk/other'), 'x'.repeat(4_096));
+        lines.write(`${'a'.repeat(5_000)}\n`);
+        await lines.flush();
+        expect(lines.lost).toBe(1);
+        expect(statSync(at('disk/audit.log')).size).toBe(4_096);
+        rmSync(at('disk/other'));
+        if (isReopened) file.reopen();
+        lines.write('three\n');
+        await lines.flush();
+        expect(read('disk/audit.log').split('\n')).toEqual(['a'.repeat(4_096), 'three', '']);
+      } finally {
+        execFileSync('umount', ['-l', disk]);
+      }
+    },
+  );
 });
