@@ -1,4 +1,4 @@
-import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import { createLocalJWKSet, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
 import type { Clock } from '../../kernel/clock.ts';
 import { withinBudget } from './openid-budget.ts';
@@ -8,19 +8,26 @@ import type { ProviderFetch } from './openid-fetch.ts';
 const KeySet = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
 
 const MAX_AGE_MS = 10 * 60_000;
-/** An unknown key is looked for again at most this often: a provider that names none must not be asked for each token. */
+/** Keys are read again for tokens that do not verify at most this often: the provider must not be asked for each of them. */
 const COOLDOWN_MS = 30_000;
 const LOAD_BUDGET_MS = 5_000;
 
-/**
- * The provider's signing keys (RFC 7517), kept for ten minutes and read again when a token names an unknown one. Throws
- * `idp_unreachable` or `idp_answer` when they cannot be read, jose's JWKS errors when none fits.
- */
-export function createIdTokenKeys(jwksUri: string, fetch: ProviderFetch, clock: Clock): JWTVerifyGetKey {
-  let known: { readonly find: JWTVerifyGetKey; readonly loadedAtMs: number } | undefined;
-  let loading: Promise<JWTVerifyGetKey> | undefined;
+/** Finds a key among those that the provider publishes. Throws jose's JWKS errors when none fits. */
+export type FindKey = JWTVerifyGetKey;
 
-  const load = async (): Promise<JWTVerifyGetKey> => {
+/** Both throw `idp_unreachable` or `idp_answer` when the keys cannot be read. */
+export interface IdTokenKeys {
+  current(): Promise<FindKey>;
+  /** Newer ones than these, with which a token could not be verified; undefined when they were read a moment ago. */
+  newerThan(used: FindKey): Promise<FindKey | undefined>;
+}
+
+/** The provider's signing keys (RFC 7517), kept for ten minutes. */
+export function createIdTokenKeys(jwksUri: string, fetch: ProviderFetch, clock: Clock): IdTokenKeys {
+  let known: { readonly find: FindKey; readonly loadedAtMs: number } | undefined;
+  let loading: Promise<FindKey> | undefined;
+
+  const load = async (): Promise<FindKey> => {
     const find = await withinBudget(clock, LOAD_BUDGET_MS, async (signal) => {
       const headers = { accept: 'application/json, application/jwk-set+json' };
       const response = await fetch(jwksUri, { headers, signal }, 'keys');
@@ -33,7 +40,7 @@ export function createIdTokenKeys(jwksUri: string, fetch: ProviderFetch, clock: 
     return find;
   };
 
-  const reload = (): Promise<JWTVerifyGetKey> => {
+  const reload = (): Promise<FindKey> => {
     loading ??= load().finally(() => {
       loading = undefined;
     });
@@ -42,14 +49,11 @@ export function createIdTokenKeys(jwksUri: string, fetch: ProviderFetch, clock: 
 
   const ageMs = () => (known ? clock.monotonicMs() - known.loadedAtMs : Number.POSITIVE_INFINITY);
 
-  return async (header, token) => {
-    const find = known && ageMs() < MAX_AGE_MS ? known.find : await reload();
-    try {
-      return await find(header, token);
-    } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey) || ageMs() < COOLDOWN_MS) throw error;
-      const newer = await reload();
-      return newer(header, token);
-    }
+  return {
+    current: async () => (known && ageMs() < MAX_AGE_MS ? known.find : reload()),
+    async newerThan(used) {
+      if (known && known.find !== used) return known.find;
+      return ageMs() < COOLDOWN_MS ? undefined : reload();
+    },
   };
 }

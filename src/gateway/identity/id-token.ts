@@ -1,5 +1,6 @@
-import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import type { Clock } from '../../kernel/clock.ts';
+import type { FindKey, IdTokenKeys } from './id-token-keys.ts';
 
 /** The asymmetric algorithms that `oidc.id_token_signed_response_alg` can name. */
 export const ID_TOKEN_ALGORITHMS = ['RS256', 'ES256', 'PS256', 'EdDSA'] as const;
@@ -10,7 +11,9 @@ export type IdTokenClaims = JWTPayload & { readonly sub: string };
 /** `reason` is a stable word; `detail` tells the operator what to look at. Neither holds a claim's value. */
 export type IdTokenOutcome =
   | { readonly kind: 'verified'; readonly claims: IdTokenClaims }
-  | { readonly kind: 'rejected'; readonly reason: string; readonly detail: string };
+  | { readonly kind: 'rejected'; readonly reason: string; readonly detail: string }
+  /** None of the provider's keys verifies it: that says nothing about the person. */
+  | { readonly kind: 'unverifiable'; readonly reason: string; readonly detail: string };
 
 export interface IdTokenOptions {
   readonly issuer: string;
@@ -32,18 +35,19 @@ const CLAIM_REASONS: Readonly<Record<string, string>> = {
 
 /**
  * Checks an id_token as OpenID Connect Core section 3.1.3.7 says: signature by one of the provider's keys with exactly
- * the expected algorithm, issuer, audience, authorised party, times, and the nonce when one is expected. Failures to
- * read the provider's keys are thrown as they come.
+ * the expected algorithm, issuer, audience, authorised party, times, and the nonce when one is expected. A provider may
+ * bring new keys at any time, also under an old name: a token that none verifies is tried again with newer ones. Failures
+ * to read the provider's keys are thrown as they come.
  */
 export function createIdTokenVerifier(
   options: IdTokenOptions,
-  keys: JWTVerifyGetKey,
+  keys: IdTokenKeys,
   clock: Clock,
 ): VerifyIdToken {
   const { issuer, clientId, algorithm, clockSkewSeconds } = options;
   const authorizedParties = new Set([clientId, ...options.additionalAuthorizedParties]);
 
-  const verifySignature = async (token: string): Promise<JWTPayload> => {
+  const verifyWith = async (token: string, find: FindKey): Promise<JWTPayload> => {
     const expected: JWTVerifyOptions = {
       algorithms: [algorithm],
       issuer,
@@ -53,17 +57,32 @@ export function createIdTokenVerifier(
       requiredClaims: ['sub', 'iat', 'exp'],
     };
     try {
-      return (await jwtVerify(token, keys, expected)).payload;
+      return (await jwtVerify(token, find, expected)).payload;
     } catch (error) {
       if (error instanceof errors.JWKSMultipleMatchingKeys) return verifyWithAny(token, error, expected);
       throw error;
     }
   };
 
+  const verify = async (token: string): Promise<JWTPayload> => {
+    let used: FindKey | undefined;
+    try {
+      // Keys are asked for only when the token's header is one that could be verified.
+      return await verifyWith(token, async (header, jws) => {
+        used = await keys.current();
+        return used(header, jws);
+      });
+    } catch (error) {
+      const newer = used && isAboutKeys(error) ? await keys.newerThan(used) : undefined;
+      if (!newer) throw error;
+      return verifyWith(token, newer);
+    }
+  };
+
   return async (token, { nonce }) => {
     let claims: JWTPayload;
     try {
-      claims = await verifySignature(token);
+      claims = await verify(token);
     } catch (error) {
       return rejectionOf(error, options);
     }
@@ -98,6 +117,10 @@ async function verifyWithAny(
   throw new errors.JWSSignatureVerificationFailed();
 }
 
+function isAboutKeys(error: unknown): boolean {
+  return error instanceof errors.JWSSignatureVerificationFailed || error instanceof errors.JWKSNoMatchingKey;
+}
+
 /** With several audiences the authorised party has to be named (OpenID Connect Core section 3.1.3.7, points 4 and 5). */
 function isForUs({ aud, azp }: JWTPayload, authorizedParties: ReadonlySet<string>): boolean {
   if (azp === undefined) return !Array.isArray(aud) || aud.length === 1;
@@ -123,9 +146,9 @@ function rejectionOf(error: unknown, { algorithm, clockSkewSeconds }: IdTokenOpt
       : rejected(reason, `the id_token's ${error.claim} claim is not the expected one${hint}`);
   }
   if (error instanceof errors.JWSSignatureVerificationFailed)
-    return rejected('id_token_signature', "the id_token's signature is not the provider's");
+    return unverifiable('id_token_signature', "the id_token's signature is not the provider's");
   if (error instanceof errors.JWKSNoMatchingKey)
-    return rejected(
+    return unverifiable(
       'id_token_unknown_key',
       'the id_token is signed with a key that the provider does not publish',
     );
@@ -134,4 +157,8 @@ function rejectionOf(error: unknown, { algorithm, clockSkewSeconds }: IdTokenOpt
 
 function rejected(reason: string, detail: string): IdTokenOutcome {
   return { kind: 'rejected', reason, detail };
+}
+
+function unverifiable(reason: string, detail: string): IdTokenOutcome {
+  return { kind: 'unverifiable', reason, detail };
 }

@@ -9,6 +9,7 @@ import { createIdTokenVerifier, type IdTokenAlgorithm } from './id-token.ts';
 import { createIdTokenKeys } from './id-token-keys.ts';
 import { withinBudget } from './openid-budget.ts';
 import { discoverProvider, type ProviderDocument } from './openid-discovery.ts';
+import type { Stage } from './openid-errors.ts';
 import { createExchange } from './openid-exchange.ts';
 import { createProviderFetch } from './openid-fetch.ts';
 import { createOutageLog } from './openid-outage-log.ts';
@@ -135,6 +136,7 @@ export async function createOpenIdProvider(
       throw refusal('id_token_missing', 'the provider sent no id_token; oidc.scopes must hold openid');
     const outcome = await verifyIdToken(answer.idToken, { nonce: request.nonce });
     if (outcome.kind === 'rejected') throw refusal(outcome.reason, outcome.detail);
+    if (outcome.kind === 'unverifiable') throw unusable(outcome.reason, outcome.detail, 'code_exchange');
     const claims = await people.fromIdToken(outcome.claims, answer.accessToken, signal);
     return { claims, refreshToken: answer.refreshToken };
   };
@@ -150,9 +152,13 @@ export async function createOpenIdProvider(
       return people.fromSession(session, signal);
     }
     const outcome = await verifyIdToken(idToken, {});
-    if (outcome.kind === 'rejected') throw unusable(outcome.reason, outcome.detail);
+    if (outcome.kind !== 'verified') throw unusable(outcome.reason, outcome.detail, 'refresh');
     if (outcome.claims.sub !== session.sub)
-      throw unusable('id_token_subject', 'the id_token of a refresh is about another person (sub)');
+      throw unusable(
+        'id_token_subject',
+        'the id_token of a refresh is about another person (sub)',
+        'refresh',
+      );
     return people.fromIdToken(outcome.claims, accessToken, signal);
   };
 
@@ -237,8 +243,8 @@ function refusal(reason: string, detail: string): CodedError {
 }
 
 /** An answer that says nothing about the person: nobody is signed out for it. */
-function unusable(kind: string, detail: string): CodedError {
-  return new CodedError('idp_answer', { facts: { kind }, detail: `${detail} (at refresh)` });
+function unusable(kind: string, detail: string, stage: Stage): CodedError {
+  return new CodedError('idp_answer', { facts: { kind }, detail: `${detail} (at ${stage})` });
 }
 
 function once(work: () => void): () => void {

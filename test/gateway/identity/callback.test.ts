@@ -241,6 +241,23 @@ describe('a provider that cannot be asked', () => {
     expect(await nextPoll()).toBe('tokens');
   });
 
+  it('so that its id_token can be verified leaves the grant pending', async () => {
+    const { cookie, callbackUrl } = await flow.goToProvider(grant.user_code);
+    gateway.idp.intercept('/token', async (_request, original) => {
+      const { status, body } = await original();
+      const [header, claims] = String(body['id_token']).split('.');
+      return { status, body: { ...body, id_token: `${header}.${claims}.${'A'.repeat(86)}` } };
+    });
+    const answer = await ask(callbackUrl, { cookie });
+    expect(answer.status).toBe(503);
+    expect(answer.text).toContain('Try the link again');
+    expect(lastCallback()).toMatchObject({ result: 'provider_error', reason: 'idp_answer' });
+    expect(gateway.log.lines.at(-1)).toContain("the id_token's signature is not the provider's");
+    expect(await nextPoll()).toBe('authorization_pending');
+    gateway.idp.intercept('/token', undefined);
+    expect((await flow.approve(grant)).html).toContain('You are signed in');
+  });
+
   it('because it takes too long is given up', async () => {
     const { cookie, callbackUrl } = await flow.goToProvider(grant.user_code);
     gateway.idp.intercept('/token', () => undefined);

@@ -78,10 +78,10 @@ describe("the provider's keys", () => {
 
   it('are not read again for each unknown key', async () => {
     await outcomeOf(first, 'first');
-    for (let i = 0; i < 5; i += 1) expect(await outcomeOf(second, `made-up-${i}`)).toBe('rejected');
+    for (let i = 0; i < 5; i += 1) expect(await outcomeOf(second, `made-up-${i}`)).toBe('unverifiable');
     expect(loads).toBe(1);
     clock.advance(31_000);
-    for (let i = 0; i < 5; i += 1) expect(await outcomeOf(second, `made-up-${i}`)).toBe('rejected');
+    for (let i = 0; i < 5; i += 1) expect(await outcomeOf(second, `made-up-${i}`)).toBe('unverifiable');
     expect(loads).toBe(2);
   });
 
@@ -89,7 +89,40 @@ describe("the provider's keys", () => {
     await outcomeOf(first, 'first');
     published = [await publicJwk(second, { kid: 'second' })];
     clock.advance(10 * 60_000 + 1);
-    expect(await outcomeOf(first, 'first')).toBe('rejected');
+    expect(await outcomeOf(first, 'first')).toBe('unverifiable');
+  });
+
+  it('are read again when another one has an old name', async () => {
+    await outcomeOf(first, 'first');
+    published = [await publicJwk(second, { kid: 'first' })];
+    clock.advance(31_000);
+    expect(await outcomeOf(second, 'first')).toBe('verified');
+    expect(loads).toBe(2);
+    expect(await outcomeOf(first, 'first')).toBe('unverifiable');
+    expect(loads).toBe(2);
+  });
+
+  it('are not read again for each token that does not verify', async () => {
+    await outcomeOf(first, 'first');
+    for (let i = 0; i < 5; i += 1) expect(await outcomeOf(second, 'first')).toBe('unverifiable');
+    expect(loads).toBe(1);
+    clock.advance(31_000);
+    for (let i = 0; i < 5; i += 1) expect(await outcomeOf(second, 'first')).toBe('unverifiable');
+    expect(loads).toBe(2);
+  });
+
+  it('that are new verify all tokens that came while they were read', async () => {
+    await outcomeOf(first, 'first');
+    published = [await publicJwk(second, { kid: 'first' })];
+    clock.advance(31_000);
+    const outcomes = await Promise.all([1, 2, 3].map(() => outcomeOf(second, 'first')));
+    expect(outcomes).toEqual(['verified', 'verified', 'verified']);
+    expect(loads).toBe(2);
+  });
+
+  it('are not asked for by a token that none of them could verify', async () => {
+    expect(await verify('a.b.c', {})).toMatchObject({ kind: 'rejected', reason: 'id_token_malformed' });
+    expect(loads).toBe(0);
   });
 
   it('are asked for again after a failure', async () => {

@@ -19,7 +19,7 @@ beforeAll(async () => {
       additionalAuthorizedParties: [],
       clockSkewSeconds: 0,
     },
-    keys,
+    { current: async () => keys, newerThan: async () => undefined },
     systemClock,
   );
   genuine = await new SignJWT({ sub: 'ada' })
@@ -54,7 +54,7 @@ describe('the id_token verifier', () => {
     );
   });
 
-  it('rejects a genuine token with any character changed, and quotes none of it', async () => {
+  it('verifies no genuine token with a character changed, and quotes none of it', async () => {
     const changed = fc
       .tuple(fc.nat(genuine.length - 2), fc.constantFrom(...'AZaz09-_.~'))
       .map(([at, character]) => ({
@@ -64,7 +64,7 @@ describe('the id_token verifier', () => {
       fc.asyncProperty(changed, async ({ text }) => {
         fc.pre(text !== genuine);
         const outcome = await verify(text, {});
-        expect(outcome.kind).toBe('rejected');
+        expect(outcome.kind).not.toBe('verified');
         expect(JSON.stringify(outcome)).not.toContain('ada');
       }),
       many(),

@@ -74,11 +74,9 @@ describe('a person who is refused', () => {
   it('because of an id_token that cannot be trusted is refused the same way', async () => {
     gateway.idp.intercept('/token', async (_request, original) => {
       const { status, body } = await original();
-      const [header, , signature] = String(body['id_token']).split('.');
-      const claims = Buffer.from(JSON.stringify({ sub: 'ada', email: 'ada@example.test' })).toString(
-        'base64url',
-      );
-      return { status, body: { ...body, id_token: `${header}.${claims}.${signature}` } };
+      const [, claims] = String(body['id_token']).split('.');
+      const header = Buffer.from(JSON.stringify({ alg: 'none' })).toString('base64url');
+      return { status, body: { ...body, id_token: `${header}.${claims}.` } };
     });
     const { grant, page, requestId } = await tryToSignIn({});
     expect(page.status).toBe(403);
