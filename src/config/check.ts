@@ -107,6 +107,16 @@ function shapeReport(root: MapNode, problems: ProblemList): ShapeReport {
       const hint = problems.count() < MAX_ADVICE ? adviceForUnknown(path) : undefined;
       error(path, keyOffsetOf(root, path), 'is not a known key', hint);
     },
+    later: (path) => {
+      if (nearestNode(root, path).isAdded) return;
+      const message = 'is accepted, but nothing in this version acts on it';
+      problems.add('warning', {
+        path,
+        offset: keyOffsetOf(root, path),
+        message,
+        hint: 'remove it until a version does',
+      });
+    },
     missing: (path, schema) => {
       // No store at all has its own words, and its own place: `checkStore`.
       if (path.length === 1 && path[0] === 'store') return;

@@ -46,7 +46,7 @@ export function formatProblems(
 }
 
 /** A problem in one line: place, sentence, and what to do. */
-export function problemLine(problem: Problem, { name }: ConfigSource): string {
+export function problemLine(problem: Problem, { name }: Pick<ConfigSource, 'name'>): string {
   const hint = problem.hint === undefined ? '' : `; ${problem.hint}`;
   return escapeControl(`${name}:${problem.line}:${problem.column}: ${sentence(problem)}${hint}`);
 }

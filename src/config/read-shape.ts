@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Secret } from '../kernel/secret.ts';
 import { describeFound } from './found.ts';
 import { readLeaf } from './read-leaf.ts';
-import { isSecretSchema, kindOfSchema } from './schema-kind.ts';
+import { isLaterKey, isSecretSchema, kindOfSchema } from './schema-kind.ts';
 import type { Path } from './source-problem.ts';
 import { type ConfigNode, childrenOf, hasUnknown, type MapNode, plainValue } from './source-tree.ts';
 
@@ -20,6 +20,8 @@ export interface ShapeReport {
   wrong(path: Path, message: string, hint?: string): void;
   unknownKey(path: Path): void;
   missing(path: Path, schema: z.ZodType): void;
+  /** A key that this version takes and does not act on. */
+  later(path: Path): void;
 }
 
 export interface ShapeReading<S extends z.ZodType> {
@@ -55,6 +57,7 @@ export function readShape<S extends z.ZodType>(
   const visit = (at: z.ZodType, node: ConfigNode | undefined, path: Path, isOpen: boolean): Read => {
     if (!node) return absent(at, path);
     noteMasks(node, path, isOpen);
+    if (isLaterKey(at)) report.later(path);
     if (node.kind === 'scalar' && node.expansion?.kind === 'unknown') {
       hasGaps = true;
       return NOTHING;

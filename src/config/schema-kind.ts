@@ -33,6 +33,11 @@ export function isDescribed(schema: z.core.$ZodType): boolean {
   return z.globalRegistry.get(schema)?.title !== undefined;
 }
 
+/** Whether nothing of this version acts on the key. */
+export function isLaterKey(schema: z.core.$ZodType): boolean {
+  return z.globalRegistry.get(schema)?.['isLater'] === true;
+}
+
 /** The words that a choice allows; none for other schemas. */
 export function optionsOf(schema: z.core.$ZodType): readonly string[] {
   const inner = unwrapped(schema);

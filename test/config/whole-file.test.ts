@@ -121,8 +121,13 @@ const inputs = {
 };
 
 describe('a file with every key of this version', () => {
-  it('is valid, without a warning', () => {
-    expect(check(EVERYTHING, inputs)).toMatchObject({ kind: 'valid', warnings: [] });
+  it('is valid, with a warning for each key that nothing acts on, and no other', () => {
+    expect(check(EVERYTHING, inputs)).toMatchObject({ kind: 'valid' });
+    expect(warningsOf(EVERYTHING, inputs)).toEqual(
+      ['store.spool_dir', 'upstreams[0].strip', 'upstreams[1].strip', 'limits.max_telemetry_bytes'].map(
+        (key) => `${key} is accepted, but nothing in this version acts on it`,
+      ),
+    );
   });
 
   it('leaves none out', () => {

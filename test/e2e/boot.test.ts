@@ -241,7 +241,7 @@ describe('a boot that goes well', () => {
       places(
         holder.lines,
         /"evt":"config\.load"/,
-        /warn oidc\.issuer is plain http/,
+        /warn \S+\/gateway\.yaml:\d+:\d+: oidc\.issuer is plain http/,
         /warn A gateway that developers trust can push settings that run commands/,
         /warn Keep it on a private network/,
         /info sallyport gateway listening on http:\/\/127\.0\.0\.1:\d+$/,

@@ -1,6 +1,7 @@
 import type { Environment } from '../../config/environment.ts';
 import type { GatewayConfig } from '../../config/gateway-config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
+import { problemLine } from '../../config/problems.ts';
 import { tiersOf } from '../upstream/tiers.ts';
 import { upstreamOptions } from './settings.ts';
 import type { TlsFiles } from './tls-files.ts';
@@ -69,15 +70,13 @@ function upstreamBounds(upstreams: GatewayConfig['upstreams']): string {
 
 /** What boots but deserves a second look, in the file and around it. */
 export function bootWarnings(
-  { config, warnings }: Pick<LoadedConfig, 'config' | 'warnings'>,
+  { config, warnings, path }: Pick<LoadedConfig, 'config' | 'warnings' | 'path'>,
   environment: Environment,
 ): readonly string[] {
   const { httpsProxy, httpProxy } = environment.proxies;
   const isProxyIgnored = (httpsProxy ?? httpProxy) !== undefined && config.oidc.use_proxy === undefined;
   return [
-    ...warnings.map(
-      ({ path, message, hint }) => `${path} ${message}${hint === undefined ? '' : `; ${hint}`}`,
-    ),
+    ...warnings.map((warning) => problemLine(warning, { name: path })),
     ...environment.warnings,
     ...(isProxyIgnored
       ? [
