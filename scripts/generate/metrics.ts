@@ -56,6 +56,7 @@ export const questions = [
     'sum by (result) (rate(sallyport_audit_events_total{event="session.refresh",result!="ok"}[5m]))',
   ],
   ['Is the store away', 'sallyport_store_circuit_open == 1'],
+  ['Does a clock not agree with the others', 'increase(sallyport_clock_off_total[5m]) > 0'],
   ['Is the audit log incomplete', 'increase(sallyport_audit_lines_lost_total[5m]) > 0'],
   [
     'How busy are the event loops (1 is one process at its limit)',

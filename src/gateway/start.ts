@@ -11,6 +11,7 @@ import { builtinModels } from './catalog/builtin-models.ts';
 import { createCatalog } from './catalog/catalog.ts';
 import { appendable } from './doors/appendable.ts';
 import { BANNER, bootFacts, bootWarnings, PRACTICE_BANNER } from './doors/boot-report.ts';
+import { createClockWatch } from './doors/clock-watch.ts';
 import { type Closing, createClosing } from './doors/closing.ts';
 import { drain } from './doors/drain.ts';
 import { memoryLimitBytes } from './doors/memory-limit.ts';
@@ -120,6 +121,8 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
     const store = await openStore(storeOptions(config), { clock, log, watch: metrics.store });
     closing.add(() => store.close());
     closing.add(startSweeping(store, clock));
+    const clocks = createClockWatch({ clock, log, count: metrics.clockOff });
+    closing.add(await clocks.followStore(store));
     const outbound = createOutbound(
       {
         allowLoopback: environment.allowsLoopback,
@@ -134,7 +137,11 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
       useProxy: config.oidc.use_proxy ?? false,
       caPem: config.oidc.ca_cert_pem?.reveal(),
     });
-    const provider = await createOpenIdProvider(providerOptions(config, publicUrl), { fetch, clock, log });
+    const provider = await createOpenIdProvider(providerOptions(config, publicUrl), {
+      fetch: clocks.followProvider(fetch),
+      clock,
+      log,
+    });
     closing.add(() => provider.close());
     const identity = createIdentity(identityOptions(config, publicUrl, settings), {
       store,

@@ -9,6 +9,14 @@ export function upkeepContract(under: StoreUnderTest): void {
     await expect(under.store.ping(AbortSignal.abort())).rejects.toMatchObject({ code: 'store_unavailable' });
   });
 
+  it('tells what its clock shows', async () => {
+    const before = Date.now();
+    const shown = await under.store.nowMs();
+    // All on one machine; PostgreSQL counts microseconds.
+    expect(shown).toBeGreaterThanOrEqual(before - 1);
+    expect(shown).toBeLessThanOrEqual(Date.now() + 1);
+  });
+
   it('sweeps grants and counters at their moment, not before', async () => {
     const grant = { deviceHash: 'd', userCodeMac: 'm', sealed: 's', intervalSeconds: 5 };
     await under.store.grants.create({ ...grant, createdAtMs: NOW, expiresAtMs: NOW + MINUTE });

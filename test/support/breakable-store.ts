@@ -52,6 +52,7 @@ export function createBreakableStore(store: Store): BreakableStore {
     revocations: port('revocations', store.revocations),
     refreshNotes: port('refreshNotes', store.refreshNotes),
     ping: (signal) => around('ping', () => store.ping(signal)),
+    nowMs: () => around('nowMs', () => store.nowMs()),
     sweep: (nowMs) => around('sweep', () => store.sweep(nowMs)),
     close: () => store.close(),
   };

@@ -40,6 +40,7 @@ function createStore(database: Database): Store {
     refreshNotes: createRefreshNoteStore(database),
     sweep: createSweep(database),
     ping: (signal) => ping(database, signal),
+    nowMs: () => nowMs(database),
     close: () => database.close(),
   };
 }
@@ -54,6 +55,14 @@ function ping(database: Database, signal: AbortSignal): Promise<void> {
       .then(() => resolve(), reject)
       .finally(() => signal.removeEventListener('abort', giveUp));
   });
+}
+
+async function nowMs(database: Database): Promise<number> {
+  const [row] = await database.query<{ now: number }>(
+    'select (extract(epoch from clock_timestamp()) * 1000)::float8 as now',
+  );
+  if (!row) throw new CodedError('store_unavailable', { detail: 'no answer to what its clock shows' });
+  return row.now;
 }
 
 async function openEmbedded(folder: string, { log }: StoreParts): Promise<Database> {

@@ -10,6 +10,8 @@ export interface Store {
   readonly refreshNotes: RefreshNotes;
   /** Resolves when the store answered within the signal's life; used by /readyz and --check. */
   ping(signal: AbortSignal): Promise<void>;
+  /** What the store's own clock shows; nothing else is taken from it. */
+  nowMs(): Promise<number>;
   /** Removes rows that can no longer matter. Safe on several replicas at once: one does the work. */
   sweep(nowMs: number): Promise<void>;
   close(): Promise<void>;

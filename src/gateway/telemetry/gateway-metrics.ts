@@ -22,6 +22,8 @@ export interface GatewayMetrics {
   /** Counts what the listener refuses. */
   readonly refused: ((cause: string) => void) | undefined;
   readonly store: StoreFigures | undefined;
+  /** Counts another clock that does not agree with this machine's. */
+  clockOff(whose: 'store' | 'identity_provider'): void;
   /** Tells where to read what is not counted, when somebody looks. */
   read(gauges: { readonly openRequests: () => number; readonly auditLinesLost: () => number }): void;
   snapshot(): Promise<Snapshot>;
@@ -40,6 +42,7 @@ export const noMetrics: GatewayMetrics = {
   answers: () => undefined,
   refused: undefined,
   store: undefined,
+  clockOff: () => undefined,
   read: () => undefined,
   snapshot: async () => ({}),
   close: () => undefined,
@@ -52,6 +55,10 @@ export function createGatewayMetrics(
   const registry = createRegistry();
   const countEvent = createAuditFigures({ registry, modelId });
   const openStreams = registry.cell(metrics.openStreams, {});
+  const clocksOff = {
+    store: registry.cell(metrics.clockOff, { clock: 'store' }),
+    identity_provider: registry.cell(metrics.clockOff, { clock: 'identity_provider' }),
+  };
   const close = startProcessFigures(registry, version, clock);
 
   return {
@@ -75,6 +82,9 @@ export function createGatewayMetrics(
       registry.cell(metrics.httpRefused, { cause }).value += 1;
     },
     store: createStoreFigures(registry),
+    clockOff(whose) {
+      clocksOff[whose].value += 1;
+    },
     read({ openRequests, auditLinesLost }) {
       registry.beforeSnapshot(() => {
         registry.cell(metrics.openRequests, {}).value = openRequests();

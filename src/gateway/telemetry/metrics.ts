@@ -117,6 +117,12 @@ export const metrics = {
     labels: [],
     acrossWorkers: 'largest',
   },
+  clockOff: {
+    name: 'sallyport_clock_off_total',
+    kind: 'counter',
+    help: "Times another clock was seen more than 30 seconds off this machine's; clock is store (looked at every minute) or identity_provider (at every answer).",
+    labels: ['clock'],
+  },
   eventLoopLag: {
     name: 'sallyport_event_loop_lag_seconds',
     kind: 'histogram',

@@ -25,6 +25,7 @@ describe('the table of metrics', () => {
     const labels = new Set(all.flatMap((metric) => metric.labels));
     expect([...labels].toSorted()).toEqual([
       'cause',
+      'clock',
       'endpoint',
       'event',
       'kind',
