@@ -28,9 +28,9 @@ export type ReplyHeaders = Readonly<Record<string, string | readonly string[]>>;
 /** The answer to one request. `request-id` and, while draining, `connection: close` are added to whatever is sent. */
 export interface Reply {
   /** The head has gone out. */
-  readonly isStarted: boolean;
+  isStarted(): boolean;
   /** The answer is complete, was broken off, or the client has left. */
-  readonly isOver: boolean;
+  isOver(): boolean;
   /** A whole answer. `cache-control: no-store` unless given. */
   json(status: number, body: unknown, headers?: ReplyHeaders): void;
   send(status: number, headers: ReplyHeaders, body?: string | Uint8Array): void;
@@ -65,7 +65,7 @@ export interface Place {
 
 /** How many bytes of its body a request may hold. */
 export interface BodyRoom {
-  readonly bytes: number;
+  bytes(): number;
   /**
    * Makes the room this large, or, when so much is free, as large as `best`. What is returned is to be waited for; it
    * rejects with CodedError `overloaded`, or with `client_left`. A smaller room is had at once.

@@ -17,7 +17,7 @@ export interface InferenceRecord {
   body?: ScannedBody;
   permit?: Permit;
   /** How many upstreams were asked so far, and the last of them. */
-  attempts?: { readonly tried: number; readonly last: Asked | undefined };
+  attempts?: { tried(): number; last(): Asked | undefined };
   /** The one that was relayed last. */
   answer?: Answer;
   relayed?: Relayed;
@@ -61,12 +61,12 @@ function factsOf(record: InferenceRecord, request: Accepted): AuditFields {
   const { firstByteAtMs, usage } = relayed ?? {};
   // What failed after an answer broke off was somebody else, asked later.
   const answer = failure === undefined ? record.answer : undefined;
-  const asked = answer ?? attempts?.last;
+  const asked = answer ?? attempts?.last();
   return {
     model: permit?.requestedModel ?? body?.model.slice(0, LONGEST_HINT),
     upstream: asked?.upstreamName,
     upstream_model: asked?.upstreamModel,
-    attempts: attempts?.tried ?? 0,
+    attempts: attempts?.tried() ?? 0,
     status: statusOf(record, request),
     stream: body?.stream,
     outcome: outcomeOf(record),

@@ -58,7 +58,7 @@ export function createInference(parts: InferenceParts): Inference {
       const attempts = send({ permit, body, isStreamed }, endpoint, request);
       record.attempts = attempts;
       forgetGone = request.onGone(attempts.abort);
-      if (reply.isOver) attempts.abort();
+      if (reply.isOver()) attempts.abort();
 
       const onBegun = lettingGo(body, place.room);
       do {
@@ -68,7 +68,7 @@ export function createInference(parts: InferenceParts): Inference {
       } while (canStillBeServed(record.relayed));
     } catch (error) {
       record.failure = error;
-      if (!reply.isStarted) throw error;
+      if (!reply.isStarted()) throw error;
       breakOff(error, request, reply);
     } finally {
       forgetGone();
@@ -93,7 +93,7 @@ function lettingGo(body: ScannedBody, room: BodyRoom): () => void {
 
 /** The head of a streamed answer is out: an error that comes after it can only be an event. */
 function breakOff(error: unknown, request: Accepted, reply: Reply): void {
-  if (reply.isOver) return;
+  if (reply.isOver()) return;
   reply.write(errorEvent(messagesError(error, request.requestId).body));
   reply.break();
 }

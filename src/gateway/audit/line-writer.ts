@@ -33,7 +33,8 @@ export function createLineWriter(
   let pendingOnLost: (() => void)[] = [];
   let isScheduled = false;
   let lost = 0;
-  let inFlight: Promise<unknown> = Promise.resolve();
+  let writesUnderWay = 0;
+  let settled: PromiseWithResolvers<void> | undefined;
   // Each write hears of its own failure.
   sink.on?.('error', () => undefined);
 
@@ -57,14 +58,15 @@ export function createLineWriter(
     pending = '';
     pendingLines = 0;
     pendingOnLost = [];
-    const done = new Promise<void>((resolve) => {
-      sink.write(text, (error) => {
-        if (error) failed(error, lines, onLost);
-        else succeeded();
-        resolve();
-      });
+    writesUnderWay += 1;
+    sink.write(text, (error) => {
+      if (error) failed(error, lines, onLost);
+      else succeeded();
+      writesUnderWay -= 1;
+      if (writesUnderWay > 0) return;
+      settled?.resolve();
+      settled = undefined;
     });
-    inFlight = Promise.all([inFlight, done]);
   };
 
   return {
@@ -89,9 +91,12 @@ export function createLineWriter(
     watch: standing.watch,
     async flush() {
       send();
+      if (writesUnderWay === 0) return;
+      settled ??= Promise.withResolvers<void>();
+      const { promise } = settled;
       const late = Promise.withResolvers<void>();
       const timer = setTimeout(late.resolve, flushTimeoutMs);
-      await Promise.race([inFlight, late.promise]);
+      await Promise.race([promise, late.promise]);
       clearTimeout(timer);
     },
   };

@@ -21,7 +21,7 @@ const inflaters: Readonly<Record<string, () => Inflater>> = {
 
 /** Takes a body whose size nobody has announced at first. */
 const FIRST_ROOM_BYTES = 64 * 1024;
-const UNBOUNDED: BodyRoom = { bytes: Number.POSITIVE_INFINITY, resize: () => undefined };
+const UNBOUNDED: BodyRoom = { bytes: () => Number.POSITIVE_INFINITY, resize: () => undefined };
 
 /**
  * Reads a request body whole, inflating gzip, br and zstd as it arrives, into a room that is never smaller than what is
@@ -74,8 +74,8 @@ function gathering({ room, maxBytes, tooLarge }: Growth, flow: Flow) {
   let isGrowing = false;
 
   const grow = (): void => {
-    if (isGrowing || size <= room.bytes) return;
-    const turn = room.resize(size, Math.min(Math.max(room.bytes * 2, size), maxBytes));
+    if (isGrowing || size <= room.bytes()) return;
+    const turn = room.resize(size, Math.min(Math.max(room.bytes() * 2, size), maxBytes));
     if (!turn) return;
     isGrowing = true;
     flow.pause();
@@ -94,7 +94,7 @@ function gathering({ room, maxBytes, tooLarge }: Growth, flow: Flow) {
       grow();
     },
     whole(): Buffer {
-      if (room.bytes > size) room.resize(size);
+      if (room.bytes() > size) room.resize(size);
       return joined(chunks, size);
     },
   };

@@ -31,10 +31,10 @@ export function createReply(response: ServerResponse, standing: StandingHeaders)
   };
 
   return {
-    get isStarted() {
+    isStarted() {
       return response.headersSent;
     },
-    get isOver() {
+    isOver() {
       return isBroken || response.writableEnded || response.destroyed;
     },
     json(status, body, headers) {

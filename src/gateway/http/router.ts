@@ -56,8 +56,8 @@ export function createRouter({ routes, errorPage }: RouterOptions, log: Log): Ro
       log.error(
         `${request.method} ${request.path} failed request_id=${request.requestId}: ${describe(error)}`,
       );
-    if (reply.isOver) return;
-    if (reply.isStarted) return reply.break();
+    if (reply.isOver()) return;
+    if (reply.isStarted()) return reply.break();
     if (envelope === 'page') return errorPage(error, request, reply);
     sendError(envelope === 'oauth' ? oauthError(error) : messagesError(error, request.requestId), reply);
   };

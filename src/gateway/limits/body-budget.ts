@@ -35,7 +35,7 @@ export function createBodyBudget(
     const isOver = new AbortController();
     const forgetGone = onGone(() => turn.reject(new CodedError('client_left')));
     clock.sleep(waitMs, isOver.signal).then(
-      () => turn.reject(claim.isKeptOutByShare ? sessionFull() : full()),
+      () => turn.reject(claim.isKeptOutByShare() ? sessionFull() : full()),
       // Its turn came, or it left: nothing to wait for.
       () => undefined,
     );
@@ -53,8 +53,8 @@ export function createBodyBudget(
     open(session, request) {
       const claim = shares.open(session);
       return {
-        get bytes() {
-          return claim.bytes;
+        bytes() {
+          return claim.bytes();
         },
         resize(bytes, best = bytes) {
           if (claim.resize(best) || (best !== bytes && claim.resize(bytes))) return undefined;

@@ -7,7 +7,7 @@ export interface ByteSharesOptions {
 
 /** Bytes that one request holds; none at first. */
 export interface Claim {
-  readonly bytes: number;
+  bytes(): number;
   /** Makes the claim this large. False, and nothing done, when others have to give back first. */
   resize(bytes: number): boolean;
   /** Stands in line to be made this large; `granted` is called when it is. One wish at a time. */
@@ -15,7 +15,7 @@ export interface Claim {
   /** Leaves the line; what it holds already stays. */
   stopWaiting(): void;
   /** Whether what it waits for is its owner's share, not room for all. */
-  readonly isKeptOutByShare: boolean;
+  isKeptOutByShare(): boolean;
   /** Gives everything back, and leaves the line. */
   close(): void;
 }
@@ -118,10 +118,10 @@ export function createByteShares({ maxBytes, shareBytes }: ByteSharesOptions): B
     };
 
     return {
-      get bytes() {
+      bytes() {
         return bytes;
       },
-      get isKeptOutByShare() {
+      isKeptOutByShare() {
         return wish !== undefined && !isInShare(owner, wish.hasBytes, wish.moreBytes);
       },
       resize(wanted) {

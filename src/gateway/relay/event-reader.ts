@@ -7,13 +7,13 @@ export interface EventReader {
   /** Looks at bytes on their way to the client; never changes, keeps or delays them. */
   read(chunk: Buffer): void;
   /** What has been reported; output is estimated from the text relayed until the final report comes. */
-  readonly usage: Usage;
+  usage(): Usage;
   /** `message_stop` has passed: the answer is whole. */
-  readonly isComplete: boolean;
+  isComplete(): boolean;
   /** The upstream itself has said, in an `error` event, that the answer ends here. */
-  readonly hasErrorEvent: boolean;
+  hasErrorEvent(): boolean;
   /** The bytes so far end where an event ends. */
-  readonly isAtBoundary: boolean;
+  isAtBoundary(): boolean;
 }
 
 type EventName = 'message_start' | 'message_delta' | 'message_stop' | 'error' | 'content_block_delta';
@@ -140,18 +140,18 @@ export function createEventReader(): EventReader {
         at = end + 1;
       }
     },
-    get usage() {
+    usage() {
       if (hasFinalUsage || textLength === 0) return usage;
       const floor = Math.ceil(textLength / CHARACTERS_PER_TOKEN);
       return { ...usage, outputTokens: Math.max(usage.outputTokens ?? 0, floor) };
     },
-    get isComplete() {
+    isComplete() {
       return isComplete;
     },
-    get hasErrorEvent() {
+    hasErrorEvent() {
       return hasErrorEvent;
     },
-    get isAtBoundary() {
+    isAtBoundary() {
       return !isInEvent && partialBytes === 0;
     },
   };

@@ -37,11 +37,11 @@ export function relayStream(
       clearInterval(pinging);
       forgetGone();
       const hasSentBody = firstByteAtMs !== undefined;
-      resolve({ outcome, hasSentBody, firstByteAtMs, usage: events.usage, fault });
+      resolve({ outcome, hasSentBody, firstByteAtMs, usage: events.usage(), fault });
     };
 
     const startReply = (): void => {
-      if (!reply.isStarted) reply.start(status, headers);
+      if (!reply.isStarted()) reply.start(status, headers);
     };
 
     const leave = (): void => {
@@ -74,7 +74,7 @@ export function relayStream(
 
     const breakOff = (fault: string): void => {
       if (firstByteAtMs !== undefined) {
-        if (events.isAtBoundary && !events.hasErrorEvent) reply.write(brokenOffEvent(request.requestId));
+        if (events.isAtBoundary() && !events.hasErrorEvent()) reply.write(brokenOffEvent(request.requestId));
         reply.break();
       }
       finish('upstream_broke', fault);
@@ -83,23 +83,23 @@ export function relayStream(
     const end = (fault: string | undefined): void => {
       flush();
       if (isOver) return;
-      if (!events.isComplete && !(events.hasErrorEvent && fault === undefined))
+      if (!events.isComplete() && !(events.hasErrorEvent() && fault === undefined))
         return breakOff(fault ?? 'it ended without message_stop');
       reply.end();
       finish(
-        events.isComplete ? 'complete' : 'upstream_broke',
-        events.isComplete ? undefined : 'it sent an error event',
+        events.isComplete() ? 'complete' : 'upstream_broke',
+        events.isComplete() ? undefined : 'it sent an error event',
       );
     };
 
     const ping = (): void => {
-      if (reply.isStarted && events.isAtBoundary && !isPaused) reply.write(PING);
+      if (reply.isStarted() && events.isAtBoundary() && !isPaused) reply.write(PING);
     };
 
     const held = setTimeout(startReply, headersHeldMs);
     const pinging = sendsPings ? undefined : setInterval(ping, pingAfterMs);
     const forgetGone = request.onGone(leave);
-    if (reply.isOver) return leave();
+    if (reply.isOver()) return leave();
 
     source.flow({
       chunk(bytes) {

@@ -30,7 +30,7 @@ export function relayWhole(answer: Answer, request: Accepted, reply: Reply, cloc
     };
 
     const forgetGone = request.onGone(leave);
-    if (reply.isOver) return leave();
+    if (reply.isOver()) return leave();
 
     source.flow({
       chunk(bytes) {
@@ -45,7 +45,7 @@ export function relayWhole(answer: Answer, request: Accepted, reply: Reply, cloc
         if (isOver) return;
         const body = joined(chunks, size);
         const firstByteAtMs = clock.monotonicMs();
-        if (reply.isStarted) {
+        if (reply.isStarted()) {
           reply.write(errorEventOf(body, request.requestId));
           reply.break();
         } else {

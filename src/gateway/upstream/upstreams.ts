@@ -48,9 +48,9 @@ export interface Attempts {
   /** Tells that the answer of the last `next` broke off on its way to the client. */
   broke(fault: string): void;
   /** How many upstreams a request was sent to. */
-  readonly tried: number;
+  tried(): number;
   /** The last of them, whether it answered or not. */
-  readonly last: Tried | undefined;
+  last(): Tried | undefined;
   /** Ends whatever is under way; `next` then rejects. */
   abort(): void;
 }
@@ -119,10 +119,10 @@ export function createUpstreams({ upstreams, ttfbMs }: UpstreamsOptions, parts: 
     };
 
     return {
-      get tried() {
+      tried() {
         return tried;
       },
-      get last() {
+      last() {
         return last;
       },
       abort() {

@@ -175,7 +175,7 @@ describe('closing', () => {
     await closed;
     expect((await stream.closed).text).not.toMatch(/0\r\n\r\n$/);
     expect(listener.server.openRequests).toBe(0);
-    expect(streams[0]?.isOver).toBe(true);
+    expect(streams[0]?.isOver()).toBe(true);
   });
 
   it('does not wait for a TLS handshake that never comes', async () => {

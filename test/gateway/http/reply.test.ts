@@ -51,9 +51,9 @@ describe('a whole answer', () => {
 
   it('is given once: what comes after it is dropped', async () => {
     const answer = await answered((reply) => {
-      expect(reply.isStarted).toBe(false);
+      expect(reply.isStarted()).toBe(false);
       reply.json(200, 'first');
-      expect([reply.isStarted, reply.isOver]).toEqual([true, true]);
+      expect([reply.isStarted(), reply.isOver()]).toEqual([true, true]);
       reply.json(500, 'second');
       reply.send(500, {}, 'third');
       reply.break();
@@ -76,12 +76,12 @@ describe('a streamed answer', () => {
     const { client, reply } = await opened();
     reply.start(200, { 'content-type': 'text/event-stream' });
     await client.received(/text\/event-stream.*\r\n\r\n$/s);
-    expect([reply.isStarted, reply.isOver]).toEqual([true, false]);
+    expect([reply.isStarted(), reply.isOver()]).toEqual([true, false]);
     reply.write(Buffer.from('one'));
     await client.received(/3\r\none\r\n$/);
     reply.end(Buffer.from('two'));
     await client.received(/3\r\ntwo\r\n0\r\n\r\n$/);
-    expect(reply.isOver).toBe(true);
+    expect(reply.isOver()).toBe(true);
   });
 
   it('tells its source when the client is slow, and when it has caught up', async () => {
@@ -110,7 +110,7 @@ describe('a streamed answer', () => {
     const piece = Buffer.alloc(3_000_000, 'x');
     reply.write(piece);
     reply.break();
-    expect(reply.isOver).toBe(true);
+    expect(reply.isOver()).toBe(true);
     const { text, isReset } = await client.closed;
     expect(text.split('\r\n').at(-2)).toHaveLength(piece.length);
     expect(text).not.toMatch(/0\r\n\r\n$/);
@@ -151,7 +151,7 @@ describe('a client that leaves', () => {
     });
     client.socket.resetAndDestroy();
     await gone;
-    expect(reply.isOver).toBe(true);
+    expect(reply.isOver()).toBe(true);
     reply.write(Buffer.from('late'));
     reply.end();
     reply.break();

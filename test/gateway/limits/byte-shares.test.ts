@@ -66,7 +66,7 @@ describe('bytes', () => {
     const { granted, holding, waiting } = shares();
     const first = holding('a', 30);
     const second = waiting('a', 20, 'a2');
-    expect(second.isKeptOutByShare).toBe(true);
+    expect(second.isKeptOutByShare()).toBe(true);
     const other = shares();
     other.holding('a', 30);
     other.waiting('a', 20, 'a2');
@@ -81,7 +81,7 @@ describe('bytes', () => {
     const { granted, holding, waiting } = shares();
     const large = holding('a', 90);
     const small = waiting('a', 5, 'small');
-    expect(small.isKeptOutByShare).toBe(true);
+    expect(small.isKeptOutByShare()).toBe(true);
     large.close();
     waiting('a', 90, 'large again');
     expect(granted).toEqual(['small']);
@@ -99,7 +99,7 @@ describe('bytes', () => {
     growing.wait(30, () => granted.push('b'));
     first.resize(30);
     expect(granted).toEqual(['b']);
-    expect(growing.bytes).toBe(30);
+    expect(growing.bytes()).toBe(30);
   });
 
   it('are not held for who has left the line, or stood in the way of others', () => {
@@ -146,7 +146,7 @@ describe('whatever is asked and given back', () => {
             wishes.delete(id);
           } else if (!wishes.has(id)) {
             if (act === 'resize') claim.resize(bytes);
-            else if (bytes > claim.bytes) {
+            else if (bytes > claim.bytes()) {
               wishes.set(id, bytes);
               claim.wait(bytes, () => wishes.delete(id));
             }
@@ -167,7 +167,7 @@ describe('whatever is asked and given back', () => {
     const byOwner = Map.groupBy(claims, ([id]) => ownerOf(id));
     let sum = 0;
     for (const mine of byOwner.values()) {
-      const sizes = mine.map(([, { bytes }]) => bytes).filter((bytes) => bytes > 0);
+      const sizes = mine.map(([, claim]) => claim.bytes()).filter((bytes) => bytes > 0);
       const total = sizes.reduce((a, b) => a + b, 0);
       sum += total;
       if (sizes.length > 1) expect(total).toBeLessThanOrEqual(SHARE);
@@ -182,9 +182,9 @@ describe('whatever is asked and given back', () => {
     wishes: ReadonlyMap<number, number>,
     held: number,
   ) {
-    const eligible = [...wishes].filter(([id]) => claims.get(id)?.isKeptOutByShare === false);
+    const eligible = [...wishes].filter(([id]) => claims.get(id)?.isKeptOutByShare() === false);
     if (eligible.length === 0) return;
-    const needs = eligible.map(([id, bytes]) => bytes - (claims.get(id)?.bytes ?? 0));
+    const needs = eligible.map(([id, bytes]) => bytes - (claims.get(id)?.bytes() ?? 0));
     expect(Math.max(...needs)).toBeGreaterThan(MAX - held);
   }
 
@@ -194,7 +194,7 @@ describe('whatever is asked and given back', () => {
         if (!wishes.has(id)) claim.resize(0);
       }
       // Two that have some already may wait for each other: what ends that is that one gives up.
-      const [stuck] = [...wishes.keys()].filter((id) => (claims.get(id)?.bytes ?? 0) > 0);
+      const [stuck] = [...wishes.keys()].filter((id) => (claims.get(id)?.bytes() ?? 0) > 0);
       if (stuck === undefined || round % 2 === 0) continue;
       claims.get(stuck)?.stopWaiting();
       wishes.delete(stuck);
