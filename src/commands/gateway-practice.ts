@@ -42,7 +42,7 @@ export async function preparePractice(host: Host, options: GatewayCommandOptions
     const loaded = path === undefined ? loadFilled(inputs) : await loadConfig(path, inputs);
     refuseOtherAddress(loaded.config.listen.host);
     const publicUrl = loaded.config.listen.public_url ?? `http://${HOST}:${port}`;
-    const practice = await startPractice(plan, publicUrl);
+    const practice = await startPractice(plan, publicUrl, folder.provider);
     return {
       loaded,
       allowedOrigins: [plan.origin],

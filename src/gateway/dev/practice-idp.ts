@@ -7,6 +7,7 @@ import Provider, {
   type KoaContextWithOIDC,
 } from 'oidc-provider';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
+import { createRowFile } from './practice-idp-file.ts';
 import { createPracticePages } from './practice-idp-pages.ts';
 import { createPracticeStore } from './practice-idp-store.ts';
 import { PRACTICE_PEOPLE, type PracticePerson } from './practice-people.ts';
@@ -27,6 +28,8 @@ export interface PracticeIdpOptions {
     readonly privateKey: KeyObject;
   };
   readonly clock?: Clock;
+  /** Keeps refresh tokens, so that sessions outlive the process; default: nothing is kept. */
+  readonly keptIn?: string | undefined;
 }
 
 export interface PracticeIdp {
@@ -45,11 +48,19 @@ const MINUTE = 60;
 const DAY = 24 * 60 * MINUTE;
 
 /**
- * A real OpenID provider (oidc-provider, in memory) for `gateway --dev`, mounted below a path of the gateway's own
+ * A real OpenID provider (oidc-provider) for `gateway --dev`, mounted below a path of the gateway's own
  * server. It lets everybody pick who they are: bind it to loopback only.
  */
 export function createPracticeIdp(options: PracticeIdpOptions): PracticeIdp {
-  const { origin, mountPath, clientId, redirectUri, people = PRACTICE_PEOPLE, clock = systemClock } = options;
+  const {
+    origin,
+    mountPath,
+    clientId,
+    redirectUri,
+    people = PRACTICE_PEOPLE,
+    clock = systemClock,
+    keptIn,
+  } = options;
   const issuer = `${origin}${mountPath}`;
   const disabled = new Set<string>();
   const pages = createPracticePages([new URL(redirectUri).origin]);
@@ -62,7 +73,11 @@ export function createPracticeIdp(options: PracticeIdpOptions): PracticeIdp {
 
   const provider = new Provider(issuer, {
     ...policy(options),
-    adapter: createPracticeStore(findClient, clock.now),
+    adapter: createPracticeStore(
+      findClient,
+      clock.now,
+      keptIn === undefined ? undefined : createRowFile(keptIn),
+    ),
     findAccount: (_context, sub) => {
       const person = findPerson(sub);
       if (!person) return undefined;
@@ -178,6 +193,8 @@ function policy({ signing, mountPath }: PracticeIdpOptions): Configuration {
     },
     clientBasedCORS: () => false,
     issueRefreshToken: async (_context, client) => client.grantTypeAllowed('refresh_token'),
+    // A refresh token outlives the browser's session at the provider, which ends after minutes.
+    expiresWithSession: async () => false,
     rotateRefreshToken: true,
     loadExistingGrant: consentToEverything,
     ttl: {

@@ -10,6 +10,8 @@ export interface PracticeFolder {
   readonly store: string;
   /** Signs the practice sessions; kept beside the store, so that they live as long as it does. */
   readonly jwtSecret: string;
+  /** For the practice provider's refresh tokens, without which no session could be renewed. */
+  readonly provider: string;
   /** Removes a temporary folder. */
   close(): void;
 }
@@ -21,6 +23,7 @@ export function openPracticeFolder(kept: string | undefined): PracticeFolder {
     makeFolder(folder, 0o700);
     return {
       store: join(folder, 'store'),
+      provider: join(folder, 'practice-idp.json'),
       jwtSecret: secretIn(join(folder, 'session-secret')),
       close() {
         if (kept === undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });

@@ -39,14 +39,22 @@ export async function planPractice(gatewayPort: number): Promise<PracticePlan> {
   };
 }
 
-/** Serves the practice identity provider and the practice model on loopback, apart from the gateway's own listener. */
-export async function startPractice(plan: PracticePlan, publicUrl: string): Promise<Practice> {
+/**
+ * Serves the practice identity provider and the practice model on loopback, apart from the gateway's own listener. The
+ * provider's refresh tokens are kept in the file `keptIn`.
+ */
+export async function startPractice(
+  plan: PracticePlan,
+  publicUrl: string,
+  keptIn: string | undefined,
+): Promise<Practice> {
   const idp = createPracticeIdp({
     origin: plan.origin,
     mountPath: IDP_PATH,
     clientId: plan.clientId,
     clientSecret: plan.clientSecret,
     redirectUri: `${publicUrl}${paths.callback}`,
+    keptIn,
   });
   const serveModel = createPracticeModel(MODEL_PATH);
   const server = createServer((message, response) => {
