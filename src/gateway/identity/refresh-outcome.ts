@@ -2,6 +2,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { CodedError, isCodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Accepted, Audit } from '../exchange.ts';
+import { createOnceAMinute } from './once-a-minute.ts';
 import type { RefreshToken } from './refresh-token.ts';
 
 /** How a refresh ended: its audit event, its line in the log, and the error that tells the client. */
@@ -23,8 +24,12 @@ interface OutcomeParts {
 }
 
 const RETRY_AFTER_SECONDS = 10;
+const PROVIDER = 'the identity provider cannot be asked right now';
+const GATEWAY = 'the gateway cannot renew sessions right now';
 
-export function createRefreshOutcomes({ audit, log }: OutcomeParts): RefreshOutcomes {
+export function createRefreshOutcomes({ audit, log, clock }: OutcomeParts): RefreshOutcomes {
+  const onceAMinute = createOnceAMinute(clock);
+
   const record = (request: Accepted, { sid, claims }: RefreshToken, result: string, reason?: string) =>
     audit('session.refresh', request.requestId, {
       sub: claims.sub,
@@ -47,16 +52,22 @@ export function createRefreshOutcomes({ audit, log }: OutcomeParts): RefreshOutc
   };
 
   const unavailable = (request: Accepted, token: RefreshToken, error: unknown): CodedError => {
-    record(request, token, 'unavailable', isCodedError(error) ? error.code : 'internal');
+    const coded = isCodedError(error) ? error : undefined;
+    record(request, token, 'unavailable', coded?.code ?? 'internal');
     const prefix = `refresh failed request_id=${request.requestId}`;
-    if (isCodedError(error)) log.warn(`${prefix}: ${error.detail ?? error.code}`);
-    else log.error(`${prefix}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-    const sentence =
-      'the identity provider cannot be asked right now; your session goes on, try again shortly';
-    return new CodedError('temporarily_unavailable', {
-      facts: { retryAfterSeconds: RETRY_AFTER_SECONDS, sentence },
-      cause: error,
+    onceAMinute(causeOf(error), (more) => {
+      if (coded) log.warn(`${prefix}: ${coded.detail ?? coded.code}${more}`);
+      else
+        log.error(
+          `${prefix}${more}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+        );
     });
+    const cause = coded?.code.startsWith('idp_') ? PROVIDER : GATEWAY;
+    const facts = {
+      retryAfterSeconds: RETRY_AFTER_SECONDS,
+      sentence: `${cause}; your session goes on, try again shortly`,
+    };
+    return new CodedError('temporarily_unavailable', { facts, cause: error });
   };
 
   return {
@@ -80,4 +91,9 @@ export function createRefreshOutcomes({ audit, log }: OutcomeParts): RefreshOutc
         : unavailable(request, token, error);
     },
   };
+}
+
+function causeOf(error: unknown): string {
+  if (isCodedError(error)) return `${error.code} ${error.facts['kind'] ?? ''}`;
+  return error instanceof Error ? error.name : 'unknown';
 }

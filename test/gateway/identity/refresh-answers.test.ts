@@ -244,14 +244,46 @@ describe('a session goes on', () => {
     expect((await refresh()).status).toBe(200);
   });
 
-  it('and every failed refresh leaves a line with its request id and no token', async () => {
-    gateway.idp.intercept('/token', () => ({
-      status: 500,
-      body: { error_description: tokens.refresh_token },
-    }));
-    const answer = await refresh();
-    const line = gateway.log.lines.findLast((text) => text.startsWith('warn refresh failed'));
-    expect(line).toContain(`request_id=${answer.headers.get('request-id')}`);
+  it('and the log says so once a minute for each cause, with a request id, a count and no token', async () => {
+    const failures = () => gateway.log.lines.slice(before).filter((line) => / refresh failed /.test(line));
+    const before = gateway.log.lines.length;
+    const body = { error_description: tokens.refresh_token };
+    gateway.idp.intercept('/token', () => ({ status: 500, body }));
+    const { headers } = await refresh();
+    for (let i = 0; i < 3; i += 1) await refresh();
+    expect(failures()).toEqual([
+      `warn refresh failed request_id=${headers.get('request-id')}: HTTP 500 (at refresh)`,
+    ]);
+    gateway.idp.intercept('/token', () => ({ status: 400, body: { error: 'invalid_scope' } }));
+    await refresh();
+    expect(failures()[1]).toContain('invalid_scope (HTTP 400)');
+    gateway.idp.intercept('/token', () => ({ status: 500, body }));
+    gateway.clock.advance(60_000);
+    await refresh();
+    expect(failures()).toHaveLength(3);
+    expect(failures()[2]).toMatch(/HTTP 500 \(at refresh\); 3 more for this cause since the last such line$/);
+    expect(operatorErrors().at(-1)).toMatch(/once a minute; 3 more for this cause since the last such line$/);
     expect(gateway.log.lines.join('\n')).not.toContain(tokens.refresh_token);
+  });
+
+  it.each([
+    [
+      'the provider',
+      () => gateway.idp.intercept('/token', () => ({ status: 500, body: {} })),
+      'the identity provider',
+    ],
+    [
+      'the gateway itself',
+      () =>
+        gateway.store.before('sessions.find', () => {
+          throw new Error('a mistake');
+        }),
+      'the gateway cannot',
+    ],
+  ])('when %s fails, and the sentence says which it was', async (_what, breakIt, words) => {
+    breakIt();
+    const answer = await refresh();
+    expectToGoOn(answer);
+    expect(String(answer.json['error_description']).startsWith(words)).toBe(true);
   });
 });
