@@ -63,6 +63,8 @@ export const requestErrors: Readonly<Record<RequestErrorCode, Description>> = {
     type: 'request_too_large',
     sentence: ({ maxBytes }) =>
       maxBytes === undefined ? 'the request is too large' : `request body is larger than ${maxBytes} bytes`,
+    // What is left of a body that the gateway has refused is not read.
+    headers: ({ maxBytes }): ReplyHeaders => (maxBytes === undefined ? {} : { connection: 'close' }),
   },
   unsupported_encoding: invalid('content-encoding must be identity, gzip, br or zstd', 415),
   uri_too_long: invalid('the URL is too long', 414),

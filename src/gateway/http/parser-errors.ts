@@ -4,6 +4,7 @@ import { CodedError } from '../../kernel/coded-error.ts';
 import type { RequestErrorCode } from '../../kernel/error-codes.ts';
 import type { Log } from '../../kernel/log.ts';
 import { messagesError } from '../errors.ts';
+import { linger } from './linger.ts';
 import type { NoteRefusal } from './refusal-log.ts';
 
 export interface ParserRefusalParts {
@@ -16,7 +17,6 @@ export interface ParserRefusalParts {
   readonly log: Log;
 }
 
-const LINGER_MS = 2_000;
 /** The parser's word for an end of the connection where more of the request had to come. */
 const CUT_OFF = 'HPE_INVALID_EOF_STATE';
 
@@ -51,7 +51,8 @@ export function createParserRefusals({
     if (name === CUT_OFF) log.debug(`a client hung up in the middle of its request request_id=${requestId}`);
     else noteRefusal('HTTP parser', name, code, requestId);
     if (!socket.writable || !isWaitingForAnswer(lastAnswer(socket))) return void socket.destroy();
-    socket.end(rawAnswer(code, requestId));
+    socket.write(rawAnswer(code, requestId));
+    socket.resume();
     linger(socket);
   };
 }
@@ -60,14 +61,6 @@ export function createParserRefusals({
 function isWaitingForAnswer(last: ServerResponse | undefined): boolean {
   if (!last) return true;
   return last.req.complete ? last.writableFinished : !last.headersSent;
-}
-
-/** Reads on for a moment, so that the answer is not lost to a reset while the client is still sending. */
-function linger(socket: Socket): void {
-  socket.resume();
-  const giveUp = setTimeout(() => socket.destroy(), LINGER_MS);
-  giveUp.unref();
-  socket.once('close', () => clearTimeout(giveUp));
 }
 
 function rawAnswer(code: RequestErrorCode, requestId: string): string {

@@ -8,6 +8,7 @@ import type { Accepted } from '../exchange.ts';
 import type { Admission } from './access-control.ts';
 import { bind } from './bind.ts';
 import type { ClientAddress } from './client-address.ts';
+import { lingerInsteadOfCut } from './linger.ts';
 import { listenerRefusal, MAX_HEADER_LINES } from './listener-refusal.ts';
 import { createParserRefusals } from './parser-errors.ts';
 import { createRefusalLog } from './refusal-log.ts';
@@ -85,7 +86,10 @@ export function createHttpServer(options: HttpServerOptions, parts: HttpServerPa
 
   const onRequest = (message: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
     openRequests += 1;
-    lastAnswers.set(message.socket, response);
+    const { socket } = message;
+    if (!lastAnswers.has(socket))
+      lingerInsteadOfCut(socket, () => lastAnswers.get(socket)?.req.complete === false);
+    lastAnswers.set(socket, response);
     const requestId = nextRequestId();
     let unfinished = 2;
     const finished = (): void => {
@@ -112,7 +116,7 @@ export function createHttpServer(options: HttpServerOptions, parts: HttpServerPa
     if (refused) noteRefusal('listener', refused.cause, refused.code, requestId);
     if (refused?.code === 'bad_request') {
       response.shouldKeepAlive = false;
-      distrusted.add(message.socket);
+      distrusted.add(socket);
     }
     const refusal = admission.kind === 'denied' ? new CodedError('address_denied') : refused?.error;
 

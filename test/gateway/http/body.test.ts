@@ -198,17 +198,37 @@ describe('the size limit', () => {
     expect(answer?.status).toBe(413);
   });
 
-  it('answers a client that goes on sending all the same', async () => {
+  it.each([
+    ['that is announced', `Content-Length: 3000000`, Buffer.alloc(100_000)],
+    ['of chunks', 'Transfer-Encoding: chunked', chunk(Buffer.alloc(100_000))],
+  ])(
+    'a body %s is answered while it is being sent, and the connection ends',
+    async (_kind, framing, piece) => {
+      const { listener } = await startEndpoint({ maxBytes: 1_000 });
+      const connection = await openRaw(listener.port);
+      connection.send(`POST / HTTP/1.1\r\nHost: a\r\n${framing}\r\n\r\n`);
+      for (let i = 0; i < 20; i += 1) connection.send(piece);
+      await connection.received(/\}$/);
+      for (let i = 0; i < 5; i += 1) connection.send(piece);
+      const { text, isReset } = await connection.closed;
+      const [answer, ...others] = answersIn(text);
+      expect(answer).toMatchObject({ status: 413, headers: { connection: 'close' } });
+      expect(others).toEqual([]);
+      expect(isReset).toBe(false);
+    },
+  );
+
+  it('reaches a client that reads its answer only after it has sent everything', async () => {
     const { listener } = await startEndpoint({ maxBytes: 1_000 });
     const connection = await openRaw(listener.port);
-    connection.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n');
-    for (let i = 0; i < 30; i += 1) connection.send(Buffer.alloc(100_000));
-    expect(answersIn(await connection.received(/\}$/))[0]?.status).toBe(413);
-    connection.send('POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n');
-    expect(answersIn(await connection.received(/\}HTTP.*\}$/s)).map(({ status }) => status)).toEqual([
-      413, 404,
-    ]);
-    connection.socket.destroy();
+    connection.socket.pause();
+    connection.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\n\r\n');
+    for (let i = 0; i < 200; i += 1)
+      await new Promise((sent) => connection.socket.write(Buffer.alloc(100_000), sent));
+    connection.socket.resume();
+    const { text, isReset } = await connection.closed;
+    expect(answersIn(text).map(({ status }) => status)).toEqual([413]);
+    expect(isReset).toBe(false);
   });
 });
 
