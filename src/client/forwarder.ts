@@ -1,8 +1,11 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { PassThrough, Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { CodedError, isCodedError } from '../kernel/coded-error.ts';
-import type { GatewayConnection, GatewayRequest } from './gateway-connection.ts';
+import type { GatewayConnection, GatewayRequest, GatewayResponse } from './gateway-connection.ts';
+import { readText } from './json-request.ts';
 
 /** A door to the gateway for programs on this machine that know its secret. */
 export interface Forwarder {
@@ -16,39 +19,60 @@ export interface ForwarderOptions {
   readonly connect: () => Promise<GatewayConnection>;
   /** A token that is good for some minutes; asked for with each request. */
   readonly currentToken: () => Promise<string>;
+  /** The token to try instead of one that the gateway refused. */
+  readonly renewedToken: (refused: string) => Promise<string>;
   /** Puts an error that kept a request from the gateway into a sentence for the developer. */
   readonly describe: (error: unknown) => string;
 }
 
 /**
  * Listens on a free loopback port and passes requests on to the gateway with the current token in place of the secret.
- * Bodies stream both ways at the speed of the slower side; a connection that breaks on one side is broken on the other.
+ * Answers stream at the speed of the slower side; a connection that breaks on one side is broken on the other. A body is
+ * held until the answer begins, so that it can be sent again with a renewed token when the gateway refuses the first.
+ * One of unknown length, and one too many to hold, streams: then the refusal stands, and the next request succeeds.
  */
 export async function startForwarder({
   connect,
   currentToken,
+  renewedToken,
   describe,
 }: ForwarderOptions): Promise<Forwarder> {
   const secret = randomBytes(32).toString('base64url');
+  const hold = createHold(MOST_HELD_BYTES);
   const server = createServer(SERVER_OPTIONS, (request, response) => {
     serve(request, response).catch((error: unknown) => refuse(response, error, describe));
   });
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const gone = new AbortController();
-    response.once('close', () => gone.abort(new CodedError('client_left')));
-    if (!presents(request, secret)) throw new CodedError('unauthenticated');
-    const [connection, token] = await Promise.all([connect(), currentToken()]);
-    const answer = await connection.request({
-      method: methodOf(request),
-      path: request.url ?? '/',
-      headers: { ...forwarded(request), authorization: `Bearer ${token}` },
-      ...(hasBody(request) ? { body: request } : {}),
-      signal: gone.signal,
+    response.once('close', () => {
+      gone.abort(new CodedError('client_left'));
+      // What is left of a body that nobody wants any more; the connection is good for the next request.
+      request.unpipe().resume();
     });
+    if (!presents(request, secret)) throw new CodedError('unauthenticated');
+    const answer = await hold(request, (body) => ask(request, body, gone.signal));
     response.writeHead(answer.status, withoutHopByHop(answer.headers));
     response.flushHeaders();
     await pipeline(answer.body, response);
+  }
+
+  async function ask(request: IncomingMessage, body: Body, signal: AbortSignal): Promise<GatewayResponse> {
+    const [connection, token] = await Promise.all([connect(), currentToken()]);
+    const send = (bearer: string) =>
+      connection.request({
+        method: methodOf(request),
+        path: request.url ?? '/',
+        headers: { ...forwarded(request), authorization: `Bearer ${bearer}` },
+        ...(body === undefined ? {} : { body }),
+        signal,
+      });
+    const answer = await send(token);
+    if (answer.status !== UNAUTHENTICATED) return answer;
+    const renewed = await renewedToken(token);
+    if (body instanceof Readable) return answer;
+    await readText(answer);
+    return send(renewed);
   }
 
   const port = await new Promise<number>((resolve, reject) => {
@@ -67,6 +91,36 @@ export async function startForwarder({
         server.closeAllConnections();
       }),
   };
+}
+
+const UNAUTHENTICATED = 401;
+
+/** Twice what the Messages API takes of one request. */
+const MOST_HELD_BYTES = 64 * 1024 * 1024;
+
+/** What a request carries: nothing, bytes that can be sent again, or a stream that can be sent once. */
+type Body = Buffer | Readable | undefined;
+
+/** Lends the body of a request to some work, in memory while all the bodies held at the same time fit into `mostBytes`. */
+function createHold(mostBytes: number) {
+  let heldBytes = 0;
+  return async <T>(request: IncomingMessage, work: (body: Body) => Promise<T>): Promise<T> => {
+    if (!hasBody(request)) return work(undefined);
+    const length = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY);
+    if (heldBytes + length > mostBytes) return work(streamOf(request));
+    heldBytes += length;
+    try {
+      return await work(await buffer(request));
+    } finally {
+      heldBytes -= length;
+    }
+  };
+}
+
+/** A stream of its own: when the gateway answers early it is destroyed, and the program's connection must not be. */
+function streamOf(request: IncomingMessage): Readable {
+  // Whoever destroys it knows why.
+  return request.pipe(new PassThrough()).on('error', () => undefined);
 }
 
 /** Uploads may take their time; idle connections outlive the pauses of the programs that keep them. */

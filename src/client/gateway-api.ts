@@ -43,19 +43,27 @@ export interface GatewayApi {
 export interface GatewayApiOptions {
   readonly connect: () => Promise<GatewayConnection>;
   readonly token: () => Promise<string>;
+  /** The token to try instead of one that the gateway refused. */
+  readonly renewedToken: (refused: string) => Promise<string>;
   /** The gateway's origin, for messages. */
   readonly gateway: string;
 }
 
 /**
- * Calls a gateway. Its refusals throw `gateway_refused` (policy, cap, permission), `session_over`, `rate_limited`,
+ * Calls a gateway. A token that it refuses is renewed and the call repeated once. Its refusals throw `gateway_refused` (policy, cap, permission), `session_over`, `rate_limited`,
  * `overloaded`, `request_too_large` or `upstreams_failed` with the gateway's own sentence in `facts.message`, cleaned
  * for printing; what is not an answer of a gateway throws `gateway_answer`.
  */
-export function createGatewayApi({ connect, token, gateway }: GatewayApiOptions): GatewayApi {
+export function createGatewayApi({ connect, token, renewedToken, gateway }: GatewayApiOptions): GatewayApi {
   async function get(path: string): Promise<JsonAnswer> {
-    const headers = { authorization: `Bearer ${await token()}`, accept: 'application/json' };
-    return requestJson(await connect(), { method: 'GET', path, headers });
+    const connection = await connect();
+    const ask = (bearer: string) => {
+      const headers = { authorization: `Bearer ${bearer}`, accept: 'application/json' };
+      return requestJson(connection, { method: 'GET', path, headers });
+    };
+    const first = await token();
+    const answer = await ask(first);
+    return answer.status === UNAUTHENTICATED ? ask(await renewedToken(first)) : answer;
   }
 
   async function modelPages(): Promise<readonly z.infer<typeof modelsFormat>[]> {
@@ -96,24 +104,33 @@ export function createGatewayApi({ connect, token, gateway }: GatewayApiOptions)
     },
     async sendMessage(body, signal) {
       const connection = await connect();
-      const response = await connection.request({
-        method: 'POST',
-        path: paths.messages,
-        headers: {
-          authorization: `Bearer ${await token()}`,
-          'content-type': 'application/json',
-          'anthropic-version': '2023-06-01',
-          'user-agent': 'sallyport',
-        },
-        body: JSON.stringify(body),
-        signal,
-      });
+      const send = (bearer: string) =>
+        connection.request({
+          method: 'POST',
+          path: paths.messages,
+          headers: {
+            authorization: `Bearer ${bearer}`,
+            'content-type': 'application/json',
+            'anthropic-version': '2023-06-01',
+            'user-agent': 'sallyport',
+          },
+          body: JSON.stringify(body),
+          signal,
+        });
+      const first = await token();
+      let response = await send(first);
+      if (response.status === UNAUTHENTICATED) {
+        await readText(response);
+        response = await send(await renewedToken(first));
+      }
       if (response.status === 200) return response;
       const text = await readText(response);
       throw refusal({ status: response.status, headers: response.headers, json: parseJson(text) }, gateway);
     },
   };
 }
+
+const UNAUTHENTICATED = 401;
 
 const modelsFormat = z.object({
   data: z.array(z.looseObject({ id: z.string(), display_name: z.string().optional() })),
@@ -152,7 +169,7 @@ const envelope = z.object({ error: z.object({ type: z.string(), message: z.strin
 
 /** What a gateway's refusal means for a developer. */
 function refusal({ status, headers, json }: JsonAnswer, gateway: string): CodedError {
-  if (status === 401) return new CodedError('session_over', { facts: { gateway } });
+  if (status === UNAUTHENTICATED) return new CodedError('session_over', { facts: { gateway } });
   const parsed = envelope.safeParse(json);
   if (!parsed.success) return notUnderstood(`it answered ${status} without saying why`);
   const { type, message } = parsed.data.error;

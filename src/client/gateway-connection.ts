@@ -10,7 +10,7 @@ export interface GatewayRequest {
   /** Path and query, starting with a slash. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
-  readonly body?: string | Readable;
+  readonly body?: string | Buffer | Readable;
   readonly signal?: AbortSignal;
   /** Bound on the wait for the answer's headers; 0, the default, waits as long as the gateway does. */
   readonly headersTimeoutMs?: number;

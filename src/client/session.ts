@@ -11,6 +11,11 @@ export interface Session {
    * `session_over`, and `temporarily_unavailable` or `gateway_unreachable` when the token has expired meanwhile.
    */
   currentToken(signal?: AbortSignal): Promise<string>;
+  /**
+   * The token to use after the gateway has refused one that had not expired: another process's newer one, or a renewed
+   * one. Throws like `currentToken`; a refused token is never handed out again.
+   */
+  renewedToken(refused: string): Promise<string>;
 }
 
 export interface SessionOptions {
@@ -35,16 +40,17 @@ export function createSession({ gateway, credentials, clock, oauth }: SessionOpt
   const leftMs = ({ expiresAtMs }: Credentials) => expiresAtMs - clock.now();
 
   /** Another process may have refreshed while this one waited for the lock: then its result counts. */
-  async function refreshLocked(): Promise<Credentials> {
+  async function refreshLocked(refused?: string): Promise<Credentials> {
     return credentials.exclusively(gateway, async () => {
       const current = await stored();
-      return leftMs(current) >= REFRESH_WITHIN_MS ? current : refresh(current);
+      const isRefused = current.accessToken === refused;
+      return leftMs(current) >= REFRESH_WITHIN_MS && !isRefused ? current : refresh(current, isRefused);
     });
   }
 
-  async function refresh(current: Credentials): Promise<Credentials> {
+  async function refresh(current: Credentials, isRefused: boolean): Promise<Credentials> {
     if (current.refreshToken === undefined) {
-      if (leftMs(current) > 0) return current;
+      if (leftMs(current) > 0 && !isRefused) return current;
       throw new CodedError('session_over', { facts: { gateway } });
     }
     const answer = await askTwice(await oauth(), current.refreshToken);
@@ -79,6 +85,9 @@ export function createSession({ gateway, credentials, clock, oauth }: SessionOpt
         if (leftMs(current) > 0 && isPassing(error)) return current.accessToken;
         throw error;
       }
+    },
+    async renewedToken(refused) {
+      return (await refreshLocked(refused)).accessToken;
     },
   };
 }

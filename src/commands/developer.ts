@@ -39,6 +39,7 @@ export interface SignedIn {
   readonly account: Credentials;
   readonly api: GatewayApi;
   currentToken(signal?: AbortSignal): Promise<string>;
+  renewedToken(refused: string): Promise<string>;
   /** A connection that accepts the trusted certificate only: `certificate_changed`, `fingerprint_required`. */
   connect(): Promise<GatewayConnection>;
   close(): Promise<void>;
@@ -109,8 +110,14 @@ export function createDeveloper(
     return {
       gateway,
       account,
-      api: createGatewayApi({ connect, token: currentToken, gateway: gateway.origin }),
+      api: createGatewayApi({
+        connect,
+        token: currentToken,
+        renewedToken: session.renewedToken,
+        gateway: gateway.origin,
+      }),
       currentToken,
+      renewedToken: session.renewedToken,
       connect,
       async close() {
         const connection = await connected?.catch(() => undefined);

@@ -60,10 +60,10 @@ async function directDoor({ gateway, currentToken }: SignedIn): Promise<Door> {
 }
 
 /** A session that is over is found out before the command starts, not by it. */
-async function forwardingDoor({ connect, currentToken }: SignedIn): Promise<Door> {
+async function forwardingDoor({ connect, currentToken, renewedToken }: SignedIn): Promise<Door> {
   await currentToken();
   const { startForwarder } = await import('../client/forwarder.ts');
-  return startForwarder({ connect, currentToken, describe: inOneLine });
+  return startForwarder({ connect, currentToken, renewedToken, describe: inOneLine });
 }
 
 type Env = Readonly<Record<string, string | undefined>>;

@@ -20,6 +20,7 @@ afterEach(async () => {
 interface Options {
   readonly raw?: (request: IncomingMessage, response: ServerResponse) => void;
   readonly currentToken?: () => Promise<string>;
+  readonly renewedToken?: (refused: string) => Promise<string>;
   readonly connect?: () => Promise<GatewayConnection>;
 }
 
@@ -37,6 +38,7 @@ async function start({
   const forwarder = await startForwarder({
     connect: async () => connection,
     currentToken,
+    renewedToken: async () => 'renewed',
     describe: (error) => `described: ${error instanceof CodedError ? error.code : error}`,
     ...more,
   });

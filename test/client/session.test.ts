@@ -137,6 +137,38 @@ describe("a session's token", () => {
     expect(await credentials.read(GATEWAY)).toBeDefined();
   });
 
+  it('that the gateway refused is renewed although it has not expired', async () => {
+    const { session, asked } = await sessionWith(60 * MINUTE_MS, [renewed()]);
+    expect(await session.renewedToken('old-access')).toBe('new-access');
+    expect(await session.currentToken()).toBe('new-access');
+    expect(asked).toEqual(['refresh-1']);
+  });
+
+  it('that the gateway refused is renewed once for all whom it refused', async () => {
+    const { session, asked } = await sessionWith(60 * MINUTE_MS, [renewed()]);
+    const all = await Promise.all([1, 2, 3].map(() => session.renewedToken('old-access')));
+    expect(all).toEqual(['new-access', 'new-access', 'new-access']);
+    expect(asked).toHaveLength(1);
+  });
+
+  it('that the gateway refused is not handed out again when it cannot be renewed', async () => {
+    const { session, credentials } = await sessionWith(60 * MINUTE_MS, [
+      refused(503, 'temporarily_unavailable'),
+      refused(401, 'invalid_grant'),
+    ]);
+    await expect(session.renewedToken('old-access')).rejects.toMatchObject({
+      code: 'temporarily_unavailable',
+    });
+    expect(await credentials.read(GATEWAY)).toBeDefined();
+    await expect(session.renewedToken('old-access')).rejects.toMatchObject({ code: 'session_over' });
+    expect(await credentials.read(GATEWAY)).toBeUndefined();
+  });
+
+  it('that the gateway refused ends the session where there is no refresh token', async () => {
+    const { session } = await sessionWith(60 * MINUTE_MS, [], { refreshToken: undefined });
+    await expect(session.renewedToken('old-access')).rejects.toMatchObject({ code: 'session_over' });
+  });
+
   it('without a refresh token is used to its end', async () => {
     const { session, clock } = await sessionWith(MINUTE_MS, [], { refreshToken: undefined });
     expect(await session.currentToken()).toBe('old-access');

@@ -42,6 +42,7 @@ async function startGateway(messages: Handler): Promise<void> {
       'POST /v1/messages': messages,
       'GET /v1/models': (_request, response) =>
         json(response, 200, { data: [{ id: 'first-model' }, { id: 'second' }] }),
+      'POST /oauth/token': (_request, response) => json(response, 401, { error: 'invalid_grant' }),
     },
   });
   await world.signIn({ gateway: server.origin });
