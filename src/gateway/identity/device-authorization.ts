@@ -28,7 +28,8 @@ export function createDeviceAuthorization(
   return async (request, reply) => {
     const form = await readForm(request);
     const nowMs = clock.now();
-    const surface = surfaceOf(form.get('surface'));
+    const surface = shownName(form.get('surface'));
+    const clientId = shownName(form.get('client_id'));
     const record = (result: string) =>
       audit('device.authorize', request.requestId, { client_ip: request.clientIp, surface, result });
     const { allowed, retryAfterSeconds } = await limits.hit('deviceAuthorization', request.clientIp, nowMs);
@@ -39,7 +40,11 @@ export function createDeviceAuthorization(
       throw new CodedError('slow_down', { facts: { status: 429, retryAfterSeconds, sentence } });
     }
     const expiresAtMs = nowMs + LIFETIME_SECONDS * 1000;
-    const contents = { clientIp: request.clientIp, ...(surface === undefined ? {} : { surface }) };
+    const contents = {
+      clientIp: request.clientIp,
+      ...(surface === undefined ? {} : { surface }),
+      ...(clientId === undefined ? {} : { clientId }),
+    };
     for (let draw = 0; draw < MAX_DRAWS; draw += 1) {
       const deviceCode = randomBytes(32).toString('base64url');
       const userCode = newUserCode();
@@ -60,6 +65,6 @@ export function createDeviceAuthorization(
 }
 
 /** How the client names itself, as far as it can be shown. */
-function surfaceOf(text: string | null): string | undefined {
+function shownName(text: string | null): string | undefined {
   return text && /^[\w. ()/+-]{1,64}$/.test(text) ? text : undefined;
 }

@@ -27,7 +27,7 @@ type PageHandler = (request: Accepted, reply: Reply) => Promise<void>;
 
 /** Wrong, used and expired codes read the same. */
 const NO_SUCH_CODE =
-  'That code is not valid (any more). Check the letters, or start again from your terminal.';
+  'That code is mistyped, was used already, or is older than ten minutes. Check the letters, or run “sallyport login” again.';
 
 /** `/device`: shows what is being approved, and sends the browser on to the identity provider. Nothing is approved here. */
 export function createDevicePage(parts: DevicePageParts): {
@@ -75,10 +75,10 @@ export function createDevicePage(parts: DevicePageParts): {
       if (!typed) return pages.enterCode(request, reply);
       const grant = await find(request, typed, 'when_missed');
       if (!grant) return pages.enterCode(request, reply, NO_SUCH_CODE);
-      const { userCode, surface, clientIp } = grant.contents;
+      const { userCode, surface, clientId, clientIp } = grant.contents;
       pages.confirm(request, reply, {
         userCode,
-        surface,
+        program: surface ?? clientId,
         clientIp,
         createdAtMs: grant.row.createdAtMs,
         browserIp: clientIp === request.clientIp ? undefined : request.clientIp,

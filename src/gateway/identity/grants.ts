@@ -18,6 +18,7 @@ const Contents = z.object({
   userCode: z.string(),
   /** The client as it named itself. */
   surface: z.string().optional(),
+  clientId: z.string().optional(),
   /** The address that asked. */
   clientIp: z.string(),
   /** The authorization request a browser was sent away with; the newest one counts. */

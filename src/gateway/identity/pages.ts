@@ -14,7 +14,8 @@ export interface PagesOptions {
 
 export interface GrantView {
   readonly userCode: string;
-  readonly surface: string | undefined;
+  /** As it named itself. */
+  readonly program: string | undefined;
   readonly clientIp: string;
   readonly createdAtMs: number;
   /** The browser's own address, when it differs from the one that asked. */
@@ -104,7 +105,7 @@ npx sallyport ask "hello"</code></pre>
         title: 'Is this you?',
         body: `${elsewhere}<p>A program wants to use this gateway in your name. Continue only if you started it and the code is the one it shows.</p>
 <dl><dt>Code</dt><dd class="code">${escaped(grant.userCode)}</dd>
-<dt>Program</dt><dd>${escaped(grant.surface ?? 'not named')}</dd>
+<dt>Program</dt><dd>${escaped(grant.program ?? 'not named')}</dd>
 <dt>Asked from</dt><dd>${escaped(grant.clientIp)}</dd>
 <dt>Asked at</dt><dd>${escaped(new Date(grant.createdAtMs).toISOString().replace('T', ' ').slice(0, 19))} UTC</dd></dl>${operatorNotice}
 <form method="post" action="/device"><input type="hidden" name="user_code" value="${escaped(grant.userCode)}">
@@ -149,7 +150,8 @@ function errorPage(error: unknown): Page {
       return {
         status: 400,
         title: 'This sign-in link has expired',
-        body: `<p>this sign-in link has expired, was used already, or was opened in another browser. Start again from your terminal.</p>${why}`,
+        body: `<p>You are not signed in by it: this sign-in link has expired, was used already, or was opened in another browser than the one it began in. A link is good for ten minutes and for one sign-in.</p>${why}
+<p>What to do: run <code>sallyport login</code> again (in Claude Code, <code>/login</code>) and open the new link.</p>`,
       };
     }
     case 'sign_in_refused':

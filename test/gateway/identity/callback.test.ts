@@ -29,6 +29,7 @@ const expectExpired = (answer: Answer) => {
   expect(answer.status).toBe(400);
   expect(answer.text).toContain('<h1>This sign-in link has expired</h1>');
   expect(answer.text).toContain('this sign-in link has expired');
+  expect(answer.text).toContain('run <code>sallyport login</code> again');
 };
 const errorUrl = (callbackUrl: string, error: string) => {
   const url = new URL(callbackUrl);

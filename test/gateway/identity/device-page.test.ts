@@ -52,9 +52,21 @@ describe('the page of a link', () => {
     expect((await show(grant.user_code)).text).toContain('<p>Only for work.</p>');
   });
 
-  it('names no program when the client did not name itself', async () => {
-    const other = await flow.start();
-    expect((await show(other.user_code)).text).toContain('<dd>not named</dd>');
+  it.each([
+    [{ surface: 'claude_code', client_id: 'some-client' }, 'claude_code'],
+    [{ client_id: 'some-client' }, 'some-client'],
+    [{ client_id: '<b>client</b>' }, 'not named'],
+    [{}, 'not named'],
+  ])('names the program of %j as %s', async (form, shown) => {
+    const other = await flow.start(form);
+    expect((await show(other.user_code)).text).toContain(`<dt>Program</dt><dd>${shown}</dd>`);
+  });
+
+  it('says of a code that is no longer good what may have happened and what to do', async () => {
+    gateway.clock.advance(600_000);
+    const { status, text } = await show(grant.user_code);
+    expect(status).toBe(400);
+    expect(text).toMatch(/older than ten minutes.*sallyport login/);
   });
 
   it('takes the code in any case and without its dash', async () => {
