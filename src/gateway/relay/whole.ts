@@ -1,6 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { Accepted, Answer, Relayed, Reply } from '../exchange.ts';
-import { errorEventOf } from './error-event.ts';
+import { lateAnswerEvent } from './error-event.ts';
 import { NO_USAGE, usageOfMessage } from './usage.ts';
 
 /** An answer that is longer is no message. */
@@ -45,13 +45,16 @@ export function relayWhole(answer: Answer, request: Accepted, reply: Reply, cloc
         if (isOver) return;
         const body = joined(chunks, size);
         const firstByteAtMs = clock.monotonicMs();
-        if (reply.isStarted()) {
-          reply.write(errorEventOf(body, request.requestId));
-          reply.break();
-        } else {
+        const sent = { hasSentBody: true, firstByteAtMs, usage: usageOfMessage(body) };
+        if (!reply.isStarted()) {
           reply.send(answer.status, answer.headers, body);
+          return finish({ outcome: 'complete', ...sent });
         }
-        finish({ outcome: 'complete', hasSentBody: true, firstByteAtMs, usage: usageOfMessage(body) });
+        reply.write(lateAnswerEvent(answer.status, body, request.requestId));
+        reply.break();
+        if (answer.status >= 400) finish({ outcome: 'complete', ...sent });
+        else
+          finish({ outcome: 'upstream_broke', fault: 'it answered whole where a stream had begun', ...sent });
       },
       fail(error) {
         if (!isOver) finish({ outcome: 'upstream_broke', fault: error.message });

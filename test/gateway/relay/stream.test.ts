@@ -63,7 +63,11 @@ describe('when the upstream breaks off', () => {
     const [, data = ''] = ERROR_EVENT.exec(got.body.toString()) ?? [];
     expect(JSON.parse(data)).toEqual({
       type: 'error',
-      error: { type: 'api_error', message: 'the upstream broke off in the middle of its answer' },
+      error: {
+        type: 'api_error',
+        message:
+          'the answer above is incomplete: the upstream broke off in the middle of it; send the request again',
+      },
       request_id: got.headers['request-id'],
     });
     expect(await gateway.event()).toMatchObject({ outcome: 'upstream_broke', status: 200, input_tokens: 12 });

@@ -2,9 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CodedError } from '../../../src/kernel/coded-error.ts';
 import {
   errorOf,
-  open,
   post,
-  readAll,
   request,
   startInferenceGateway,
   type TestGateway,
@@ -14,7 +12,6 @@ import {
   type Answerer,
   answerEvents,
   json,
-  message,
   refusal,
   reset,
   type StandInUpstream,
@@ -326,78 +323,4 @@ describe('a redirect', () => {
       response.end();
     };
   }
-});
-
-describe('once the head of a stream is out without a byte', () => {
-  /** Sends a head, waits until the client has the gateway's, then resets. */
-  const breakAfterHead =
-    (hasHead: Promise<unknown>): Answerer =>
-    async (_request, response) => {
-      startStream(response);
-      response.flushHeaders();
-      await hasHead;
-      response.socket?.resetAndDestroy();
-    };
-
-  it('the next upstream still serves as if nothing had happened', async () => {
-    await openGateway({}, { relay: { headersHeldMs: 5 } });
-    const bytes = answerEvents(['late']).join('');
-    second.answer = stream(bytes);
-    const { answer } = await postAndBreak();
-    expect(answer.status).toBe(200);
-    expect(answer.body.toString()).toBe(bytes);
-    expect(answer.isComplete).toBe(true);
-  });
-
-  it("the next upstream's refusal becomes an error event", async () => {
-    await openGateway({}, { relay: { headersHeldMs: 5 } });
-    second.answer = refusal(400, 'invalid_request_error', 'no\nsuch thing');
-    const { answer } = await postAndBreak();
-    expect(answer.isComplete).toBe(false);
-    const [, data = ''] = /^event: error\ndata: (.*)\n\n$/.exec(answer.body.toString()) ?? [];
-    expect(JSON.parse(data).error).toEqual({ type: 'invalid_request_error', message: 'no\nsuch thing' });
-  });
-
-  it("the gateway's own last word becomes an error event", async () => {
-    await openGateway({}, { relay: { headersHeldMs: 5 } });
-    second.answer = reset;
-    const { answer } = await postAndBreak();
-    expect(answer.isComplete).toBe(false);
-    expect(answer.body.toString()).toMatch(
-      /^event: error\ndata: .*all upstreams failed \(2 attempted\).*\n\n$/,
-    );
-    expect(await gateway.event()).toMatchObject({
-      outcome: 'upstream_broke',
-      attempts: 2,
-      upstream: 'second',
-      upstream_request_id: undefined,
-    });
-  });
-
-  async function postAndBreak() {
-    let tell: (value?: unknown) => void = () => undefined;
-    first.answer = breakAfterHead(
-      new Promise((resolve) => {
-        tell = resolve;
-      }),
-    );
-    const answer = await open(gateway, { ...request, stream: true });
-    tell();
-    return { answer: await readAll(answer) };
-  }
-});
-
-describe('the head of a stream', () => {
-  it('waits for the first byte, so that a broken upstream stays unseen', async () => {
-    await openGateway({}, { relay: { headersHeldMs: 60_000 } });
-    first.answer = (_request, response) => {
-      startStream(response);
-      response.flushHeaders();
-      setImmediate(() => response.socket?.resetAndDestroy());
-    };
-    second.answer = message();
-    const answer = await post(gateway, { ...request, stream: true });
-    expect(answer.headers['content-type']).toBe('application/json');
-    expect(answer.status).toBe(200);
-  });
 });
