@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { Agent, errors } from 'undici';
@@ -39,6 +40,11 @@ export interface GatewayConnection {
   inspectCertificate(): Promise<PresentedCertificate>;
   /** From now on only this leaf certificate is talked to. */
   pin(fingerprint: Fingerprint): void;
+  /**
+   * Makes sure that the gateway presents the pinned certificate, by a connection that is closed at once; the one to a
+   * gateway that was talked to has shown it. Over `http://` there is nothing to see. Throws what `request` throws.
+   */
+  checkCertificate(): Promise<void>;
   /** Redirects are not followed. Throws `gateway_unreachable` and what `openPinnedSocket` throws. */
   request(request: GatewayRequest): Promise<GatewayResponse>;
   close(): Promise<void>;
@@ -51,10 +57,24 @@ export interface GatewayConnection {
 export function createGatewayConnection(destination: Destination): GatewayConnection {
   const { gateway } = destination;
   let pinned: Fingerprint | undefined;
+  let isChecked = false;
+
+  function requirePin(): void {
+    if (!gateway.isHttps || pinned !== undefined) return;
+    throw new CodedError('fingerprint_required', {
+      facts: { host: gateway.hostname, gateway: gateway.origin },
+    });
+  }
+
+  async function openChecked(): Promise<Socket> {
+    const socket = await openPinnedSocket(destination, pinned);
+    isChecked = true;
+    return socket;
+  }
 
   const agent = new Agent({
     connect: (_options, callback) => {
-      openPinnedSocket(destination, pinned).then(
+      openChecked().then(
         (socket) => callback(null, socket),
         (error) => callback(error, null),
       );
@@ -90,13 +110,14 @@ export function createGatewayConnection(destination: Destination): GatewayConnec
     },
     pin(fingerprint) {
       pinned = fingerprint;
+      isChecked = false;
+    },
+    async checkCertificate() {
+      requirePin();
+      if (gateway.isHttps && !isChecked) (await openChecked()).destroy();
     },
     async request({ method, path, headers = {}, body, signal, headersTimeoutMs = 0 }) {
-      if (gateway.isHttps && pinned === undefined) {
-        throw new CodedError('fingerprint_required', {
-          facts: { host: gateway.hostname, gateway: gateway.origin },
-        });
-      }
+      requirePin();
       try {
         const response = await agent.request({
           origin: gateway.origin,

@@ -121,7 +121,7 @@ export function fromTokens(
 }
 
 /** Trouble that says nothing about the person: the session is kept. */
-function isPassing(error: unknown): boolean {
+export function isPassing(error: unknown): boolean {
   return (
     isCodedError(error, 'temporarily_unavailable') ||
     isCodedError(error, 'gateway_unreachable') ||

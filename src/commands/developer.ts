@@ -13,7 +13,7 @@ import { createMachine, type Machine } from '../client/machine.ts';
 import { type ManagedSettings, readManagedSettings } from '../client/managed-settings-file.ts';
 import { createOAuthClient } from '../client/oauth-client.ts';
 import { type Reached, reachGateway } from '../client/reach-gateway.ts';
-import { createSession } from '../client/session.ts';
+import { createSession, isPassing } from '../client/session.ts';
 import { createTrustedCertificates, type TrustedCertificates } from '../client/trusted-certificates.ts';
 import { CodedError, withFacts } from '../kernel/coded-error.ts';
 import { inOneLine } from './exit-codes.ts';
@@ -40,6 +40,11 @@ export interface SignedIn {
   readonly api: GatewayApi;
   currentToken(signal?: AbortSignal): Promise<string>;
   renewedToken(refused: string): Promise<string>;
+  /**
+   * The current token for a program that connects by itself, and so does not know which certificate is trusted: that is
+   * looked at first. Throws `certificate_changed` and what else is unsafe; a gateway out of reach is no reason to.
+   */
+  tokenToHandOut(): Promise<string>;
   /** A connection that accepts the trusted certificate only: `certificate_changed`, `fingerprint_required`. */
   connect(): Promise<GatewayConnection>;
   close(): Promise<void>;
@@ -118,6 +123,15 @@ export function createDeveloper(
       }),
       currentToken,
       renewedToken: session.renewedToken,
+      async tokenToHandOut() {
+        const token = await currentToken();
+        try {
+          await (await connect()).checkCertificate();
+        } catch (error) {
+          if (!isPassing(error)) throw error;
+        }
+        return token;
+      },
       connect,
       async close() {
         const connection = await connected?.catch(() => undefined);

@@ -12,7 +12,10 @@ export function registerEnv(program: Command, host: Host, machine?: Machine): vo
   program
     .command('env')
     .summary('print lines that point a shell at the gateway')
-    .description('Prints lines that set ANTHROPIC_BASE_URL and ANTHROPIC_AUTH_TOKEN.')
+    .description(
+      'Prints lines that set ANTHROPIC_BASE_URL and ANTHROPIC_AUTH_TOKEN. An ANTHROPIC_API_KEY that is set is unset by one ' +
+        'more line: clients would send it to the gateway, with the token or instead of it.',
+    )
     .option('--gateway-url <url>', 'the gateway (default: the one signed in to last)')
     .option('--shell <name>', 'sh, fish or powershell (default: the one in use)')
     .addHelpText('after', EXAMPLES)
@@ -23,11 +26,20 @@ export function registerEnv(program: Command, host: Host, machine?: Machine): vo
 export async function printEnv(host: Host, options: EnvOptions, machine?: Machine): Promise<void> {
   const shell = parseShell(options.shell) ?? shellInUse(host);
   const { withSession } = await import('./developer.ts');
-  const lines = await withSession(host, machine, options.gatewayUrl, async ({ gateway, currentToken }) => [
-    assignment(shell, 'ANTHROPIC_BASE_URL', gateway.origin),
-    assignment(shell, 'ANTHROPIC_AUTH_TOKEN', await currentToken()),
-  ]);
+  const settings = await withSession(
+    host,
+    machine,
+    options.gatewayUrl,
+    async ({ gateway, tokenToHandOut }) => [
+      assignment(shell, 'ANTHROPIC_BASE_URL', gateway.origin),
+      assignment(shell, 'ANTHROPIC_AUTH_TOKEN', await tokenToHandOut()),
+    ],
+  );
+  const hasKey = Boolean(host.env['ANTHROPIC_API_KEY']);
+  const lines = [...settings, ...(hasKey ? [removal(shell, 'ANTHROPIC_API_KEY')] : [])];
   host.stdout.write(`${lines.join('\n')}\n`);
+  if (hasKey)
+    host.stderr.write('ANTHROPIC_API_KEY is set here; the last line unsets it in favour of the token.\n');
   if (host.stdoutIsTerminal) {
     host.stderr.write(`${host.colour.dim(`To use them in this shell: ${evaluation[shell]}`)}\n`);
   }
@@ -58,6 +70,18 @@ export function assignment(shell: Shell, name: string, value: string): string {
       return `$env:${name} = '${value.replaceAll("'", "''")}'`;
     case 'sh':
       return `export ${name}='${value.replaceAll("'", "'\\''")}'`;
+  }
+}
+
+/** One line after which a variable is not set. In fish a universal one, which other shells share, stays. */
+export function removal(shell: Shell, name: string): string {
+  switch (shell) {
+    case 'fish':
+      return `set -eg ${name}`;
+    case 'powershell':
+      return `Remove-Item Env:${name} -ErrorAction SilentlyContinue`;
+    case 'sh':
+      return `unset ${name}`;
   }
 }
 

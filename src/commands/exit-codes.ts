@@ -201,7 +201,9 @@ export const failures: Readonly<Record<ErrorCode, Failure>> = {
         ? `Nobody has trusted the TLS certificate of ${host} yet (fingerprint ${presented}), and there is no terminal to ask on`
         : `Nobody has trusted the TLS certificate of ${host} yet`,
     hint: (facts) =>
-      `Compare it with the fingerprint that your gateway's operator publishes; if it is the same: ${loginWith(facts)}`,
+      facts['presented']
+        ? `Compare it with the fingerprint that your gateway's operator publishes; if it is the same: ${loginWith(facts)}`
+        : `Sign in with the fingerprint that your gateway's operator publishes: ${loginWith(facts)}`,
   },
   unsafe_file_mode: {
     exitCode: UNSAFE,

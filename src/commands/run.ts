@@ -55,13 +55,14 @@ interface Door {
   close(): Promise<void>;
 }
 
-async function directDoor({ gateway, currentToken }: SignedIn): Promise<Door> {
-  return { url: gateway.origin, secret: await currentToken(), close: async () => undefined };
+async function directDoor({ gateway, tokenToHandOut }: SignedIn): Promise<Door> {
+  return { url: gateway.origin, secret: await tokenToHandOut(), close: async () => undefined };
 }
 
-/** A session that is over is found out before the command starts, not by it. */
-async function forwardingDoor({ connect, currentToken, renewedToken }: SignedIn): Promise<Door> {
-  await currentToken();
+/** A session that is over, or a gateway that is unsafe, is found out before the command starts, not by it. */
+async function forwardingDoor(session: SignedIn): Promise<Door> {
+  const { connect, currentToken, renewedToken, tokenToHandOut } = session;
+  await tokenToHandOut();
   const { startForwarder } = await import('../client/forwarder.ts');
   return startForwarder({ connect, currentToken, renewedToken, describe: inOneLine });
 }

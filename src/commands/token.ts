@@ -8,20 +8,26 @@ export function registerToken(program: Command, host: Host, machine?: Machine): 
   program
     .command('token')
     .summary('print a valid access token')
-    .description('Prints a valid access token, renewing it when less than 5 minutes are left.')
+    .description(
+      'Prints a valid access token, renewing it when less than 5 minutes are left. While the gateway presents another ' +
+        'certificate than the trusted one, nothing is printed.',
+    )
     .option(...GATEWAY_URL)
     .addHelpText('after', EXAMPLES)
     .action((options: { gatewayUrl?: string }) => printToken(host, options, machine));
 }
 
-/** Writes the token to stdout. Throws `not_signed_in`, `session_over`, and what keeps a renewal from the gateway. */
+/**
+ * Writes the token to stdout. Throws `not_signed_in`, `session_over`, what keeps a renewal from the gateway, and what is
+ * unsafe about it (`certificate_changed` and its like).
+ */
 export async function printToken(
   host: Host,
   { gatewayUrl }: { gatewayUrl?: string },
   machine?: Machine,
 ): Promise<void> {
   const { withSession } = await import('./developer.ts');
-  const token = await withSession(host, machine, gatewayUrl, ({ currentToken }) => currentToken());
+  const token = await withSession(host, machine, gatewayUrl, ({ tokenToHandOut }) => tokenToHandOut());
   host.stdout.write(`${token}\n`);
 }
 

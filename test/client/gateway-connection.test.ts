@@ -58,6 +58,39 @@ const secretRequest = {
   body: 'a message nobody may see',
 } as const;
 
+describe('a look at the certificate', () => {
+  it('sends nothing, and is not repeated for a gateway that has shown it', async () => {
+    const server = await standIn(leaf);
+    const { connection } = await reach(server);
+    connection.pin(leaf.fingerprint);
+    await connection.checkCertificate();
+    await connection.checkCertificate();
+    expect([server.connections(), server.applicationBytes()]).toEqual([1, 0]);
+    const another = (await reach(server)).connection;
+    another.pin(leaf.fingerprint);
+    await text((await another.request(secretRequest)).body);
+    await another.checkCertificate();
+    expect(server.connections()).toBe(2);
+  });
+
+  it('refuses one that is not pinned, and one that was replaced', async () => {
+    const server = await standIn(other);
+    const { connection } = await reach(server);
+    await expect(connection.checkCertificate()).rejects.toMatchObject({ code: 'fingerprint_required' });
+    connection.pin(leaf.fingerprint);
+    await expect(connection.checkCertificate()).rejects.toMatchObject({ code: 'certificate_changed' });
+    await expect(connection.checkCertificate()).rejects.toMatchObject({ code: 'certificate_changed' });
+    expect(server.applicationBytes()).toBe(0);
+  });
+
+  it('has nothing to see over http', async () => {
+    const server = await standIn(undefined);
+    const { connection } = await reach(server);
+    await connection.checkCertificate();
+    expect(server.connections()).toBe(0);
+  });
+});
+
 describe('a connection to a gateway', () => {
   it('talks to the pinned certificate', async () => {
     const server = await standIn(leaf);

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { assignment, registerEnv } from '../../src/commands/env.ts';
+import { assignment, registerEnv, removal } from '../../src/commands/env.ts';
 import { createTestMachine } from '../client/test-machine.ts';
 import { type MemoryHostOptions, runCommand } from '../support/memory-host.ts';
 import { createDeveloperWorld, type DeveloperWorld } from './developer-world.ts';
@@ -10,6 +10,7 @@ let world: DeveloperWorld;
 beforeEach(async () => {
   world = await createDeveloperWorld();
   await world.signIn({ gateway: 'https://gateway.example.test', accessToken: 'tok' });
+  await world.trust('gateway.example.test', 'a'.repeat(64));
 });
 
 afterEach(() => world.remove());
@@ -47,6 +48,33 @@ describe('env', () => {
 
   it('refuses a shell it does not know', async () => {
     expect(await env(['--shell', 'tcsh'])).toMatchObject({ exitCode: 2, stdout: '' });
+  });
+
+  it.each([
+    ['sh', 'unset ANTHROPIC_API_KEY'],
+    ['fish', 'set -eg ANTHROPIC_API_KEY'],
+    ['powershell', 'Remove-Item Env:ANTHROPIC_API_KEY -ErrorAction SilentlyContinue'],
+  ])('unsets a key of the Anthropic API that is set in %s, and says so', async (shell, line) => {
+    const options = { env: { ANTHROPIC_API_KEY: 'sk-ant-1' } };
+    const { exitCode, stdout, stderr } = await env(['--shell', shell], options);
+    expect(exitCode).toBe(0);
+    expect(stdout.split('\n').slice(2)).toEqual([line, '']);
+    expect(stderr).toContain('ANTHROPIC_API_KEY is set here');
+    expect(stdout + stderr).not.toContain('sk-ant-1');
+    expect((await env(['--shell', shell])).stdout).not.toContain('ANTHROPIC_API_KEY');
+  });
+
+  it('leaves a shell without the key', () => {
+    const printed = execFileSync('sh', ['-euc', `${removal('sh', 'V')}; printf %s "\${V-unset}"`], {
+      encoding: 'utf8',
+      env: { V: 'key' },
+    });
+    expect(printed).toBe('unset');
+  });
+
+  it('prints nothing for a gateway whose certificate nobody has trusted', async () => {
+    await world.signIn({ gateway: 'https://other.example.test', signedInAtMs: Date.now() + 1 });
+    expect(await env([])).toMatchObject({ exitCode: 4, stdout: '' });
   });
 
   it('quotes values so that a shell takes them literally', () => {

@@ -55,12 +55,7 @@ beforeAll(async () => {
   // The small program that plays the browser trusts it, too.
   setDefaultCACertificates([...getCACertificates('default'), authority.certificate]);
   install(leaf);
-  deployment = await startDeployment({
-    store: { embedded: store },
-    tls,
-    // Less than five minutes are left from the start: every command has to renew, and so to connect.
-    config: { session: { jwt_secret: SECRETS.jwt, ttl_hours: 0.05 } },
-  });
+  deployment = await startDeployment({ store: { embedded: store }, tls });
   [gateway] = deployment.gateways;
   url = gateway.url;
 });
