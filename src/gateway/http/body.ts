@@ -1,6 +1,7 @@
 import type { Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createZstdDecompress, type Zlib } from 'node:zlib';
 import { CodedError } from '../../kernel/coded-error.ts';
+import { joinBytes } from '../../kernel/join-bytes.ts';
 import type { Accepted, BodyRoom } from '../exchange.ts';
 
 export interface BodyLimits {
@@ -95,7 +96,7 @@ function gathering({ room, maxBytes, tooLarge }: Growth, flow: Flow) {
     },
     whole(): Buffer {
       if (room.bytes() > size) room.resize(size);
-      return joined(chunks, size);
+      return joinBytes(chunks, size);
     },
   };
 }
@@ -198,9 +199,4 @@ function undecodable(cause?: unknown): CodedError {
     facts: { sentence: 'the request body cannot be decompressed' },
     cause,
   });
-}
-
-function joined(chunks: readonly Buffer[], size: number): Buffer {
-  const [only] = chunks;
-  return chunks.length === 1 && only ? only : Buffer.concat(chunks, size);
 }

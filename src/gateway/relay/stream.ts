@@ -1,7 +1,9 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { Accepted, Answer, Relayed, RelayOutcome, Reply } from '../exchange.ts';
+import { createArrivals } from './arrivals.ts';
 import { brokenOffEvent } from './error-event.ts';
-import { createEventReader } from './event-reader.ts';
+import { createEventReader, type EventReader } from './event-reader.ts';
+import { createPacedWrites } from './paced-writes.ts';
 
 export interface StreamOptions {
   readonly clock: Clock;
@@ -25,11 +27,32 @@ export function relayStream(
 ): Promise<Relayed> {
   return new Promise((resolve) => {
     const events = createEventReader();
-    let arrived: Buffer[] = [];
-    let arrivedBytes = 0;
-    let isPaused = false;
+    const client = createPacedWrites(source, reply);
     let isOver = false;
     let firstByteAtMs: number | undefined;
+
+    const startReply = (): void => {
+      if (!reply.isStarted()) reply.start(status, headers);
+    };
+
+    const begin = (): void => {
+      firstByteAtMs = clock.monotonicMs();
+      clearTimeout(held);
+      startReply();
+      onBegun?.();
+    };
+
+    const arrivals = createArrivals((bytes) => {
+      if (isOver) return;
+      if (firstByteAtMs === undefined) begin();
+      pinging?.refresh();
+      events.read(bytes);
+      client.write(bytes);
+    });
+
+    const ping = (): void => {
+      if (reply.isStarted() && events.isAtBoundary() && !client.isHeldUp()) reply.write(PING);
+    };
 
     const finish = (outcome: RelayOutcome, fault?: string): void => {
       isOver = true;
@@ -40,60 +63,19 @@ export function relayStream(
       resolve({ outcome, hasSentBody, firstByteAtMs, usage: events.usage(), fault });
     };
 
-    const startReply = (): void => {
-      if (!reply.isStarted()) reply.start(status, headers);
-    };
-
     const leave = (): void => {
       if (isOver) return;
       finish('client_left');
       source.abort();
     };
 
-    const flush = (): void => {
-      if (isOver || arrivedBytes === 0) return;
-      const bytes = joined(arrived, arrivedBytes);
-      arrived = [];
-      arrivedBytes = 0;
-      if (firstByteAtMs === undefined) {
-        firstByteAtMs = clock.monotonicMs();
-        clearTimeout(held);
-        startReply();
-        onBegun?.();
-      }
-      pinging?.refresh();
-      events.read(bytes);
-      if (reply.write(bytes) || isPaused) return;
-      isPaused = true;
-      source.pause();
-      reply.onDrain(() => {
-        isPaused = false;
-        source.resume();
-      });
-    };
-
-    const breakOff = (fault: string): void => {
-      if (firstByteAtMs !== undefined) {
-        if (events.isAtBoundary() && !events.hasErrorEvent()) reply.write(brokenOffEvent(request.requestId));
-        reply.break();
-      }
-      finish('upstream_broke', fault);
-    };
-
-    const end = (fault: string | undefined): void => {
-      flush();
+    const end = (failure: string | undefined): void => {
+      arrivals.flush();
       if (isOver) return;
-      if (!events.isComplete() && !(events.hasErrorEvent() && fault === undefined))
-        return breakOff(fault ?? 'it ended without message_stop');
-      reply.end();
-      finish(
-        events.isComplete() ? 'complete' : 'upstream_broke',
-        events.isComplete() ? undefined : 'it sent an error event',
-      );
-    };
-
-    const ping = (): void => {
-      if (reply.isStarted() && events.isAtBoundary() && !isPaused) reply.write(PING);
+      const { isCutOff, fault } = endingOf(events, failure);
+      if (!isCutOff) reply.end();
+      else if (firstByteAtMs !== undefined) breakOff(events, request, reply);
+      finish(fault === undefined ? 'complete' : 'upstream_broke', fault);
     };
 
     const held = setTimeout(startReply, headersHeldMs);
@@ -102,18 +84,29 @@ export function relayStream(
     if (reply.isOver()) return leave();
 
     source.flow({
-      chunk(bytes) {
-        if (arrivedBytes === 0) process.nextTick(flush);
-        arrived.push(bytes);
-        arrivedBytes += bytes.length;
-      },
+      chunk: arrivals.add,
       end: () => end(undefined),
       fail: (error) => end(error.message),
     });
   });
 }
 
-function joined(chunks: readonly Buffer[], size: number): Buffer {
-  const [only] = chunks;
-  return chunks.length === 1 && only ? only : Buffer.concat(chunks, size);
+interface Ending {
+  /** Something is missing that the client has to be told of. */
+  readonly isCutOff: boolean;
+  /** Undefined when all is well. */
+  readonly fault: string | undefined;
+}
+
+/** How a stream of which nothing more comes has ended. What fails after its last event is no loss. */
+function endingOf(events: EventReader, failure: string | undefined): Ending {
+  if (events.isComplete()) return { isCutOff: false, fault: undefined };
+  if (events.hasErrorEvent() && failure === undefined)
+    return { isCutOff: false, fault: 'it sent an error event' };
+  return { isCutOff: true, fault: failure ?? 'it ended without message_stop' };
+}
+
+function breakOff(events: EventReader, { requestId }: Accepted, reply: Reply): void {
+  if (events.isAtBoundary() && !events.hasErrorEvent()) reply.write(brokenOffEvent(requestId));
+  reply.break();
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../kernel/clock.ts';
+import { joinBytes } from '../../kernel/join-bytes.ts';
 import type { Accepted, Answer, Relayed, Reply } from '../exchange.ts';
 import { lateAnswerEvent } from './error-event.ts';
 import { NO_USAGE, usageOfMessage } from './usage.ts';
@@ -43,7 +44,7 @@ export function relayWhole(answer: Answer, request: Accepted, reply: Reply, cloc
       },
       end() {
         if (isOver) return;
-        const body = joined(chunks, size);
+        const body = joinBytes(chunks, size);
         const firstByteAtMs = clock.monotonicMs();
         const sent = { hasSentBody: true, firstByteAtMs, usage: usageOfMessage(body) };
         if (!reply.isStarted()) {
@@ -61,9 +62,4 @@ export function relayWhole(answer: Answer, request: Accepted, reply: Reply, cloc
       },
     });
   });
-}
-
-function joined(chunks: readonly Buffer[], size: number): Buffer {
-  const [only] = chunks;
-  return chunks.length === 1 && only ? only : Buffer.concat(chunks, size);
 }
