@@ -42,8 +42,8 @@ describe('the arrows', () => {
       jose: [/^gateway\/identity\//],
       'oidc-provider': [/^gateway\/dev\//],
       commander: [/^cli\.ts$/, /^commands\//],
-      '@inquirer/prompts': [/^commands\/system-host\.ts$/],
-      ora: [/^commands\/system-host\.ts$/],
+      '@inquirer/prompts': [/^commands\/terminal-prompt\.ts$/],
+      ora: [/^commands\/terminal-spinner\.ts$/],
       uqr: [/^commands\//, /^client\//],
     };
     const wrong = imports.filter(({ from, to, isPackage }) => {

@@ -19,7 +19,7 @@ export interface Host {
   readonly options: GlobalOptions;
   /** Asks on stderr; rejects with CodedError `bad_usage` when not interactive and `interrupted` on Ctrl-C. */
   confirm(question: string, fallback: boolean): Promise<boolean>;
-  /** A line of progress on stderr that replaces itself on a terminal and is silent elsewhere. */
+  /** A line of progress on stderr that replaces itself on a terminal and is silent elsewhere, also on a terminal that cannot. */
   progress(text: string): Progress;
   /** Aborts on the first SIGINT or SIGTERM. */
   readonly interrupted: AbortSignal;
@@ -28,7 +28,6 @@ export interface Host {
 
 export interface Progress {
   update(text: string): void;
-  succeed(text?: string): void;
   stop(): void;
 }
 

@@ -1,9 +1,10 @@
 import { homedir } from 'node:os';
-import type { Writable } from 'node:stream';
-import { styleText } from 'node:util';
 import { systemClock } from '../kernel/clock.ts';
 import { CodedError } from '../kernel/coded-error.ts';
-import type { Colour, GlobalOptions, Host, Progress } from './host.ts';
+import type { GlobalOptions, Host } from './host.ts';
+import { createColour, isDumb, wantsColour } from './terminal-colour.ts';
+import { confirmInLine, confirmInPlace } from './terminal-prompt.ts';
+import { startSpinner } from './terminal-spinner.ts';
 
 /** The machine this process runs on. Prompts, spinner and colours are loaded when first used and stay off without a terminal. */
 export function createSystemHost(options: GlobalOptions & { readonly colour: boolean }): Host {
@@ -11,6 +12,14 @@ export function createSystemHost(options: GlobalOptions & { readonly colour: boo
   const stderrIsTerminal = process.stderr.isTTY === true;
   const isInteractive = process.stdin.isTTY === true && stderrIsTerminal;
   const interruption = lazily(interruptedSignal);
+  const isColoured = wantsColour({
+    isAllowed: options.colour,
+    isTerminal: stdoutIsTerminal && stderrIsTerminal,
+    env: process.env,
+  });
+  // What cannot move the cursor, has no width or is kept as a log gets whole lines.
+  const canRedraw =
+    stderrIsTerminal && process.stderr.columns > 0 && !isDumb(process.env) && !process.env['CI'];
   return {
     stdout: process.stdout,
     stderr: process.stderr,
@@ -22,7 +31,7 @@ export function createSystemHost(options: GlobalOptions & { readonly colour: boo
     clock: systemClock,
     isInteractive,
     stdoutIsTerminal,
-    colour: ansiColour(options.colour && !process.env['NO_COLOR'] && stdoutIsTerminal && stderrIsTerminal),
+    colour: createColour(isColoured),
     options: { json: options.json, debug: options.debug },
     get interrupted() {
       return interruption();
@@ -34,17 +43,14 @@ export function createSystemHost(options: GlobalOptions & { readonly colour: boo
     async confirm(question, fallback) {
       if (!isInteractive)
         throw new CodedError('bad_usage', { detail: `${question} (no terminal to ask on)` });
-      const { confirm } = await import('@inquirer/prompts');
-      try {
-        return await confirm(
-          { message: question, default: fallback },
-          { output: process.stderr, signal: interruption() },
-        );
-      } catch (cause) {
-        throw new CodedError('interrupted', { cause });
-      }
+      const prompt = { question, fallback, isColoured, signal: interruption() };
+      const { stdin: input, stderr: output } = process;
+      return canRedraw ? confirmInPlace(prompt, { input, output }) : confirmInLine(prompt, { input, output });
     },
-    progress: (text) => startProgress(text, process.stderr, stderrIsTerminal),
+    progress: (text) =>
+      canRedraw
+        ? startSpinner(text, process.stderr, isColoured)
+        : { update: () => undefined, stop: () => undefined },
   };
 }
 
@@ -60,46 +66,6 @@ function interruptedSignal(): AbortSignal {
   // Listeners that stay: the spinner ends the process when it finds itself alone with a signal.
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, interrupt);
   return controller.signal;
-}
-
-function startProgress(text: string, stream: Writable, isTerminal: boolean): Progress {
-  if (!isTerminal) return { update: () => undefined, succeed: () => undefined, stop: () => undefined };
-  let latest = text;
-  let isStopped = false;
-  const spinner = import('ora').then(({ default: ora }) => {
-    const started = ora({ text: latest, stream: stream as NodeJS.WriteStream, discardStdin: false });
-    return isStopped ? started : started.start();
-  });
-  const withSpinner = (act: (loaded: Awaited<typeof spinner>) => void) => void spinner.then(act);
-  return {
-    update(next) {
-      latest = next;
-      withSpinner((loaded) => {
-        loaded.text = next;
-      });
-    },
-    succeed(final) {
-      isStopped = true;
-      withSpinner((loaded) => loaded.succeed(final));
-    },
-    stop() {
-      isStopped = true;
-      withSpinner((loaded) => loaded.stop());
-    },
-  };
-}
-
-function ansiColour(isEnabled: boolean): Colour {
-  const paint = (style: 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan') => (text: string) =>
-    isEnabled ? styleText(style, text, { validateStream: false }) : text;
-  return {
-    bold: paint('bold'),
-    dim: paint('dim'),
-    red: paint('red'),
-    green: paint('green'),
-    yellow: paint('yellow'),
-    cyan: paint('cyan'),
-  };
 }
 
 function lazily<T>(make: () => T): () => T {

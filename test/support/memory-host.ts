@@ -60,7 +60,7 @@ export function createMemoryHost(options: MemoryHostOptions = {}): MemoryHost {
       if (answer === undefined || answer === 'interrupt') throw new CodedError('interrupted');
       return answer;
     },
-    progress: () => ({ update: () => undefined, succeed: () => undefined, stop: () => undefined }),
+    progress: () => ({ update: () => undefined, stop: () => undefined }),
     interrupted: controller.signal,
     onSignal(name, listener) {
       signals.on(name, listener);

@@ -14,6 +14,8 @@ export const hasTerminal = /util-linux/.test(spawnSync('script', ['--version'], 
 export interface Terminal {
   /** Everything shown so far, without colours. */
   text(): string;
+  /** Everything the terminal was sent so far, with colours and movements of the cursor. */
+  raw(): string;
   /** Resolves with the first match, past or future; rejects when the program ends without it. */
   shows(pattern: RegExp): Promise<RegExpExecArray>;
   /** Presses keys. */
@@ -26,15 +28,31 @@ export interface Terminal {
 
 export const ENTER = '\r';
 export const CTRL_C = '\u0003';
+export const CTRL_D = '\u0004';
+
+export interface TerminalOptions {
+  readonly columns?: number;
+  readonly rows?: number;
+  /** What follows the command in the shell, as `> file` does. */
+  readonly redirect?: string;
+}
 
 export function startInTerminal(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  { columns = 120, rows = 40, redirect = '' }: TerminalOptions = {},
 ): Terminal {
-  const command = ['exec', process.execPath, cli, ...args].map(quoted).join(' ');
+  const command = `exec ${[process.execPath, cli, ...args].map(quoted).join(' ')} ${redirect}`;
   const child = spawn(
     'script',
-    ['--quiet', '--return', '--flush', '--command', `stty cols 120 rows 40; ${command}`, '/dev/null'],
+    [
+      '--quiet',
+      '--return',
+      '--flush',
+      '--command',
+      `stty cols ${columns} rows ${rows}; ${command}`,
+      '/dev/null',
+    ],
     {
       env: {
         PATH: process.env['PATH'] ?? '',
@@ -63,6 +81,7 @@ export function startInTerminal(
   const isOver = () => child.exitCode !== null || child.signalCode !== null;
   return {
     text,
+    raw: () => shown,
     shows: (pattern) =>
       new Promise((resolve, reject) => {
         const look = () => {
@@ -82,5 +101,5 @@ export function startInTerminal(
 }
 
 function quoted(word: string): string {
-  return word === 'exec' ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return `'${word.replaceAll("'", "'\\''")}'`;
 }
