@@ -20,7 +20,7 @@ export function registerAsk(program: Command, host: Host, machine?: Machine): vo
     )
     .argument('[prompt...]', 'the message')
     .option('--gateway-url <url>', 'the gateway (default: the one signed in to last)')
-    .option('--model <id>', 'the model (default: the first one you may use)')
+    .option('--model <id>', 'the model (default: the newest Sonnet you may use, or else the first model)')
     .addHelpText('after', EXAMPLES)
     .action((prompt: string[], options: AskOptions) => ask(host, prompt, options, machine));
 }
@@ -36,7 +36,7 @@ export async function ask(
   const { withSession } = await import('./developer.ts');
   await withSession(host, machine, gatewayUrl, async ({ api }) => {
     const body = {
-      model: model ?? (await firstModel(api)),
+      model: model ?? (await fallbackModel(api)),
       max_tokens: MOST_TOKENS,
       stream: !host.options.json,
       messages: [{ role: 'user', content: prompt }],
@@ -67,8 +67,9 @@ export async function readPrompt({ stdin }: Pick<Host, 'stdin'>, words: readonly
   return prompt;
 }
 
-async function firstModel(api: GatewayApi): Promise<string> {
-  const [model] = await api.models();
+async function fallbackModel(api: GatewayApi): Promise<string> {
+  const { defaultModel } = await import('./default-model.ts');
+  const model = defaultModel(await api.models());
   if (!model) throw new CodedError('model_not_allowed', { detail: 'No model is allowed for you' });
   return model.id;
 }

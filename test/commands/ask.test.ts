@@ -41,7 +41,7 @@ async function startGateway(messages: Handler): Promise<void> {
     routes: {
       'POST /v1/messages': messages,
       'GET /v1/models': (_request, response) =>
-        json(response, 200, { data: [{ id: 'first-model' }, { id: 'second' }] }),
+        json(response, 200, { data: [{ id: 'first-model' }, { id: 'second-sonnet' }] }),
       'POST /oauth/token': (_request, response) => json(response, 401, { error: 'invalid_grant' }),
     },
   });
@@ -70,7 +70,7 @@ describe('ask', () => {
       /^12 input \+ 34 output tokens · first token after \d+ ms · upstream request req_upstream_1\n$/,
     );
     expect(sent()).toMatchObject({
-      model: 'first-model',
+      model: 'second-sonnet',
       stream: true,
       messages: [{ role: 'user', content: 'say hello' }],
     });
