@@ -12,6 +12,10 @@ export interface DeploymentOptions {
   readonly answer?: Answerer;
   /** Paths for `listen.tls`; the public URL is `https://` then. */
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** Where a proxy in front of them listens. */
+  readonly publicUrl?: string;
+  /** Further keys of `listen`. */
+  readonly listen?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
   /** Further flags of `sallyport gateway`. */
   readonly args?: readonly string[];
@@ -21,7 +25,7 @@ export interface DeploymentOptions {
 export interface Deployment {
   readonly provider: TestProvider;
   readonly upstream: StandInUpstream;
-  /** All say they are `publicUrl`, the address of the last one. */
+  /** All say they are `publicUrl`, the address of the last one unless given. */
   readonly gateways: readonly [GatewayProcess, ...GatewayProcess[]];
   readonly publicUrl: string;
   /** gateway.yaml of each gateway. */
@@ -41,14 +45,14 @@ export const SECRETS = {
 export async function startDeployment(options: DeploymentOptions): Promise<Deployment> {
   const ports = await Promise.all(Array.from({ length: options.replicas ?? 1 }, freePort));
   const { tls } = options;
-  const publicUrl = `${tls ? 'https' : 'http'}://127.0.0.1:${ports.at(-1)}`;
+  const publicUrl = options.publicUrl ?? `${tls ? 'https' : 'http'}://127.0.0.1:${ports.at(-1)}`;
   const provider = await startOidcProvider({
     redirectUri: `${publicUrl}/oauth/callback`,
     clientSecret: SECRETS.client,
   });
   const upstream = await startUpstream(options.answer);
   const configs = ports.map((port) => ({
-    listen: { host: '127.0.0.1', port, public_url: publicUrl, ...(tls ? { tls } : {}) },
+    listen: { host: '127.0.0.1', port, public_url: publicUrl, ...(tls ? { tls } : {}), ...options.listen },
     oidc: { issuer: provider.issuer, client_id: provider.clientId, client_secret: SECRETS.client },
     session: { jwt_secret: SECRETS.jwt },
     store: options.store,
