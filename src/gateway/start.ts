@@ -55,8 +55,9 @@ import { createRoutes } from './routes.ts';
 import { openStore } from './store/open.ts';
 import type { Snapshot } from './telemetry/snapshot.ts';
 import { createProvider } from './upstream/providers/table.ts';
+import type { Upstream } from './upstream/target.ts';
 import { createTransport } from './upstream/transport.ts';
-import { createUpstreams, type Upstream } from './upstream/upstreams.ts';
+import { createUpstreams } from './upstream/upstreams.ts';
 
 export interface GatewaySettings extends Program {
   readonly loaded: LoadedConfig;

@@ -9,7 +9,7 @@ import type { ModelPolicy } from '../policy/authorise.ts';
 import type { StoreOptions } from '../store/open.ts';
 import type { AnthropicOptions } from '../upstream/providers/anthropic.ts';
 import type { ProviderSettings } from '../upstream/providers/table.ts';
-import type { Upstream } from '../upstream/upstreams.ts';
+import type { Upstream } from '../upstream/target.ts';
 import { defaultBufferedBytes } from './memory-limit.ts';
 import type { TlsFiles } from './tls-files.ts';
 

@@ -57,7 +57,7 @@ const FAILED: Outcome = { kind: 'failed' };
 const NOT_REACHED: Outcome = { kind: 'refused', restMs: SHORT_REST_MS, reason: 'not_reached' };
 const UNKNOWN: Outcome = { kind: 'unknown' };
 
-type TakeTurn = (asked: Asked, question: Question) => Promise<Turn>;
+export type TakeTurn = (asked: Asked, question: Question) => Promise<Turn>;
 
 /** What a request that waited for its place has, and has to give back. */
 interface Place {
