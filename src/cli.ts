@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { registerAsk } from './commands/ask.ts';
+import { systemReason } from './commands/config-file-edit.ts';
 import { registerConfig } from './commands/config-validate.ts';
 import { registerEnv } from './commands/env.ts';
 import { endingFor } from './commands/exit-codes.ts';
@@ -15,7 +16,7 @@ import { registerSchema } from './commands/schema.ts';
 import { registerStatus } from './commands/status.ts';
 import { createSystemHost } from './commands/system-host.ts';
 import { registerToken } from './commands/token.ts';
-import { isCodedError } from './kernel/coded-error.ts';
+import { CodedError, isCodedError } from './kernel/coded-error.ts';
 
 const USAGE = 2;
 
@@ -28,7 +29,7 @@ export async function main(): Promise<void> {
     debug: own.includes('--debug'),
     colour: !own.includes('--no-color'),
   });
-  process.stdout.on('error', endQuietly);
+  process.stdout.on('error', (error) => endWithoutOutput(error, host));
   process.stderr.on('error', () => undefined);
   const code = await run(createProgram(host), host, args);
   await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
@@ -113,9 +114,16 @@ function report(error: unknown, host: Host): number {
   return exitCode;
 }
 
-/** Whoever read the output has seen enough (`sallyport models | head -1`). A gateway that writes its audit there goes on. */
-function endQuietly(error: NodeJS.ErrnoException): void {
-  if (process.stdout.listenerCount('error') === 1) process.exit(error.code === 'EPIPE' ? 0 : 1);
+/**
+ * Ends the process when its output cannot be written. Whoever read it may have seen enough (`sallyport models | head -1`):
+ * that is no failure. A gateway that writes its audit there goes on.
+ */
+function endWithoutOutput(error: NodeJS.ErrnoException, host: Host): void {
+  if (process.stdout.listenerCount('error') > 1) return;
+  if (error.code === 'EPIPE') process.exit(0);
+  const reason = systemReason(error) ?? error.code ?? 'for an unknown reason';
+  const detail = `The output could not be written: ${reason}. What was written is incomplete`;
+  process.exit(report(new CodedError('command_failed', { detail, cause: error }), host));
 }
 
 function flushed(stream: NodeJS.WriteStream): Promise<void> {
