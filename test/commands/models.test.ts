@@ -18,7 +18,12 @@ afterEach(async () => {
 });
 
 async function models(handler: Handler, options = {}) {
-  server = await startStandIn({ routes: { 'GET /v1/models': handler } });
+  server = await startStandIn({
+    routes: {
+      'GET /v1/models': handler,
+      'POST /oauth/token': (_request, response) => json(response, 401, { error: 'invalid_grant' }),
+    },
+  });
   await world.signIn({ gateway: server.origin });
   return runCommand(
     world.host(options),
