@@ -37,6 +37,9 @@ interface Shown {
 
 export type Refresh = (request: Accepted, refreshToken: string) => Promise<TokenResponse>;
 
+/** A machine that sleeps over a long weekend comes back in time. */
+const REPLACED_MS = 7 * 86_400_000;
+
 /**
  * The refresh grant: asks the provider, checks admission again, mints a new pair. Throws `invalid_grant` (401) only for an
  * answer about the person or the token, `temporarily_unavailable` for everything about the gateway or the network.
@@ -54,7 +57,8 @@ export function createRefresh(parts: RefreshParts): Refresh {
       refreshToken: newest ?? token.providerToken,
       claims: token.claims,
       onReplaced(successor) {
-        notes.noteProviderToken(tokenHash, successor, token.expiresAtMs).catch((error: unknown) => {
+        const untilMs = Math.min(token.expiresAtMs, clock.now() + REPLACED_MS);
+        notes.noteProviderToken(tokenHash, successor, untilMs).catch((error: unknown) => {
           log.error(`the provider's new refresh token could not be noted: ${String(error)}`);
         });
       },
