@@ -1,5 +1,5 @@
-import { CodedError } from '../../kernel/coded-error.ts';
-import type { Log } from '../../kernel/log.ts';
+import { CodedError, isCodedError } from '../../kernel/coded-error.ts';
+import { escapeControl, type Log } from '../../kernel/log.ts';
 import type { Database, Querier } from './database.ts';
 import { migrations as allMigrations, type Migration } from './migrations/migrations.ts';
 import { isOutage, reasonOf, sqlStateOf } from './outage.ts';
@@ -13,9 +13,21 @@ const INSUFFICIENT_PRIVILEGE = '42501';
 /** No schema in the search path that this role may use. */
 const NO_SCHEMA = '3F000';
 
+/** Where it is written down which migrations have run. Changed by migrations like any other table. */
+export const MIGRATIONS_TABLE =
+  'create table if not exists _migrations (id integer primary key, name text not null, applied_at timestamptz not null default now())';
+
+/** A migration that has run. `needs_*` say what a release must know since then; the first releases did not write them. */
+interface Applied {
+  readonly id: number;
+  readonly needs_id: number | null;
+  readonly needs_release: string | null;
+}
+
 /**
  * Brings the tables up to date under an advisory lock. A database that is up to date needs no right to change tables.
- * Rows of newer releases are ignored. Throws CodedError `store_permission`, `store_unsupported`.
+ * What newer releases have added is ignored; where they have taken away what this one needs, it refuses. Throws CodedError
+ * `store_permission`, `store_unsupported`.
  */
 export async function migrate(
   database: Database,
@@ -28,7 +40,7 @@ export async function migrate(
     const applied = await database.transaction((tx) => applyMissing(tx, log, migrations), TIMEOUT_MS);
     for (const { id } of applied) log.info(`migration ${id} applied`);
   } catch (cause) {
-    if (isOutage(cause)) throw cause;
+    if (isOutage(cause) || isCodedError(cause, 'store_unsupported')) throw cause;
     const state = sqlStateOf(cause);
     if (state === INSUFFICIENT_PRIVILEGE || state === NO_SCHEMA) throw await notAllowed(database, cause);
     const detail = `store: the tables cannot be brought up to date (${reasonOf(cause)}); does something else use this database?`;
@@ -42,13 +54,17 @@ async function applyMissing(
   migrations: readonly Migration[],
 ): Promise<readonly Migration[]> {
   await takeLock(tx, log);
-  await tx.query(
-    'create table if not exists _migrations (id integer primary key, name text not null, applied_at timestamptz not null default now())',
-  );
+  await tx.query(MIGRATIONS_TABLE);
   const todo = await missing(tx, migrations);
-  for (const { id, name, statements } of todo) {
+  for (const { id, name, statements, needs } of todo) {
     for (const statement of statements) await tx.query(statement);
     await tx.query('insert into _migrations (id, name) values ($1, $2)', [id, name]);
+    if (needs)
+      await tx.query('update _migrations set needs_id = $2, needs_release = $3 where id = $1', [
+        id,
+        needs.id,
+        needs.release,
+      ]);
   }
   return todo;
 }
@@ -67,10 +83,22 @@ async function missing(querier: Querier, migrations: readonly Migration[]): Prom
     "select to_regclass('_migrations')::text as name",
   );
   if (!table?.name) return migrations;
-  const applied = new Set(
-    (await querier.query<{ id: number }>('select id from _migrations')).map(({ id }) => id),
+  const applied = await querier.query<Applied>(
+    `select id, (row->>'needs_id')::integer as needs_id, row->>'needs_release' as needs_release
+     from (select id, to_jsonb(m) as row from _migrations m) as applied order by id`,
   );
-  return migrations.filter(({ id }) => !applied.has(id));
+  refuseWhatIsTooNew(applied, migrations);
+  const ids = new Set(applied.map(({ id }) => id));
+  return migrations.filter(({ id }) => !ids.has(id));
+}
+
+function refuseWhatIsTooNew(applied: readonly Applied[], migrations: readonly Migration[]): void {
+  const newest = Math.max(...migrations.map(({ id }) => id));
+  const beyond = applied.findLast(({ needs_id: needs }) => needs !== null && needs > newest);
+  if (!beyond) return;
+  const release = escapeControl(beyond.needs_release ?? 'a newer release').slice(0, 40);
+  const detail = `store: a newer release has changed the tables (migration ${beyond.id}) so that this one cannot use them; run Sallyport ${release} or newer, or put back a backup from before that upgrade`;
+  throw new CodedError('store_unsupported', { detail });
 }
 
 async function notAllowed(database: Database, cause: unknown): Promise<CodedError> {

@@ -1,8 +1,13 @@
 export interface Migration {
   readonly id: number;
   readonly name: string;
-  /** Statements, in order. Append-only: an older release must be able to work on what a newer one has made. */
+  /** Statements, in order. They add: the release before must be able to work on what this one has made. */
   readonly statements: readonly string[];
+  /**
+   * Of a migration that takes something away: the newest migration that a release must know to work on what is left, and the
+   * first release that knows it. Older ones refuse to start.
+   */
+  readonly needs?: { readonly id: number; readonly release: string };
 }
 
 /** Every change to the tables there has ever been. Never edit one that has been released; append. */
@@ -49,5 +54,10 @@ export const migrations: readonly Migration[] = [
       'create index revocations_tx on revocations (tx)',
       'create index revocations_until_at on revocations (until_at)',
     ],
+  },
+  {
+    id: 3,
+    name: 'what a release must know to use these tables',
+    statements: ['alter table _migrations add column needs_id integer, add column needs_release text'],
   },
 ];
