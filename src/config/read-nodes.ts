@@ -53,8 +53,7 @@ export function createNodeReader(document: Document.Parsed): NodeReader {
     if (isAliased && !hasRoom(node, path)) return gap(placeOf(node));
     if (path.length > MAX_DEPTH) return refuse(node, path.slice(0, SHOWN_STEPS), TOO_DEEP);
     if (isAlias(node)) return readAlias(node, path);
-    if (hasForeignTag(node))
-      return refuse(node, path, 'has a tag (!…), and tags are not supported', 'remove the tag');
+    if (hasForeignTag(node)) return refuse(node, path, HAS_TAG, 'remove the tag');
     if (isMap(node)) return readMap(node, path, isAliased);
     return isSeq(node) ? readList(node, path, isAliased) : readScalar(node, path);
   };
@@ -85,6 +84,7 @@ export function createNodeReader(document: Document.Parsed): NodeReader {
       const name = keyName(key);
       if (!isNode(key) || name === undefined)
         refuse(isNode(key) ? key : map, path, 'has a key that is no plain text');
+      else if (!isUntaggedText(key)) refuse(key, path, `has a key that ${HAS_TAG}`, 'remove the tag');
       else if (!isNode(value))
         refuse(key, path, 'holds something that is no key with a value', 'write key: value');
       else if (name === '__proto__')
@@ -122,6 +122,11 @@ export function createNodeReader(document: Document.Parsed): NodeReader {
 }
 
 const OF_NOTHING = 'is an alias (*…) of nothing: no anchor (&…) of that name stands before it';
+const HAS_TAG = 'has a tag (!…), and tags are not supported';
+
+function isUntaggedText({ tag }: { readonly tag?: string }): boolean {
+  return tag === undefined || tag === '!' || tag === 'tag:yaml.org,2002:str';
+}
 
 function hasForeignTag({ tag }: { readonly tag?: string }): boolean {
   return tag !== undefined && !/^(?:!|tag:yaml\.org,2002:(?:str|int|float|bool|null|map|seq))$/.test(tag);

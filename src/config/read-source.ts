@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
-import { type Document, isScalar, Lexer, parseAllDocuments } from 'yaml';
+import { type Document, isScalar, Lexer, parseAllDocuments, parseDocument } from 'yaml';
 import { createNodeReader, MAX_DEPTH, TOO_DEEP } from './read-nodes.ts';
 import type { SourceProblem } from './source-problem.ts';
 import type { ConfigNode, SourceTree } from './source-tree.ts';
@@ -16,23 +16,29 @@ const MAX_TOKENS = 200_000;
 export function readSourceTree(text: string): SourceTree {
   const refusal = refusalOf(text);
   if (refusal) return unreadable([refusal]);
-  const documents = parseAllDocuments(text, {
-    version: '1.2',
-    schema: 'core',
-    // The library compares every key with every other; ours is a look-up.
-    uniqueKeys: false,
-    // Its pretty messages quote the source, which may hold a secret.
-    prettyErrors: false,
-    logLevel: 'silent',
-  });
-  if (!Array.isArray(documents)) return emptyTree;
+  const documents = documentsOf(text);
   const [document, second] = documents;
-  if (!document) return emptyTree;
   const broken = documents.flatMap((each) => syntaxProblems(each, text));
   if (second) broken.unshift(severalDocuments(second));
   if (isOldYaml(document)) broken.unshift(oldYaml);
   if (broken.length > 0) return unreadable(broken);
   return treeOf(document);
+}
+
+const PARSING = {
+  version: '1.2',
+  schema: 'core',
+  // The library compares every key with every other; ours is a look-up.
+  uniqueKeys: false,
+  // Its pretty messages quote the source, which may hold a secret.
+  prettyErrors: false,
+  logLevel: 'silent',
+} as const;
+
+function documentsOf(text: string): readonly [Document.Parsed, ...Document.Parsed[]] {
+  const [first, ...others] = parseAllDocuments(text, PARSING);
+  // Directives without a document are an error only to this one.
+  return first ? [first, ...others] : [parseDocument(text, PARSING)];
 }
 
 const emptyTree: SourceTree = {

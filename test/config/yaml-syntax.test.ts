@@ -4,35 +4,71 @@ import { adviceOf, configOf, errorsOf, fileWith, problemsOf } from './config-fil
 
 const MIB = 1024 * 1024;
 
+const INDENT = 'indent with spaces, two for each level, siblings alike; and close brackets and quotes before';
+
 describe('a file that is no YAML', () => {
   it.each([
-    ['a tab as indent', 'listen:\n\tport: 1\n', 2, 1, 'a tab is used to indent'],
-    ['uneven indents', 'listen:\n    port: 1\n  host: a\n', 3, 1, 'not indented as it must be'],
+    ['a tab as indent', 'listen:\n\tport: 1\n', 2, 1, 'a tab is used to indent', INDENT],
+    [
+      'uneven indents',
+      'listen:\n    port: 1\n  host: a\n',
+      3,
+      1,
+      'this is not indented as it must be',
+      INDENT,
+    ],
     [
       'a quote left open',
       'oidc:\n  issuer: "https://a\n  client_id: b\n',
       2,
       11,
-      'opened here and not closed',
+      'a quote is opened here and not closed',
+      'add the closing quote',
     ],
-    ['a bare colon', 'oidc:\n  client_id: a: b\n', 2, 14, 'a map stands where a single value must be'],
-    ['a value that begins with @', 'oidc:\n  client_id: @b\n', 2, 14, 'a character that must be quoted'],
-    ['a bracket left open', 'listen: {port: 1\noidc: {}\n', 2, 1, 'not indented as it must be'],
+    [
+      'a bare colon',
+      'oidc:\n  client_id: a: b\n',
+      2,
+      14,
+      'a map stands where a single value must be',
+      'put the value in quotes if it holds a colon and a blank',
+    ],
+    [
+      'a value that begins with @',
+      'oidc:\n  client_id: @b\n',
+      2,
+      14,
+      'a value begins with a character that must be quoted',
+      'put the value in quotes',
+    ],
+    [
+      'a bracket left open',
+      'listen: {port: 1\noidc: {}\n',
+      2,
+      1,
+      'this is not indented as it must be',
+      INDENT,
+    ],
     [
       'a variable in brackets without quotes',
       'store: { embedded: ${DIR} }\n',
       1,
       21,
-      'within brackets without quotes',
+      '${…} stands within brackets without quotes',
+      'put it in quotes: "${NAME}"',
     ],
-    ['an escape of no meaning', 'oidc:\n  client_id: "a\\qb"\n', 2, 16, 'unknown escape'],
-  ])('is refused for %s, with its place', (_what, text, line, column, words) => {
-    const [first, ...rest] = problemsOf(text);
-    expect(first).toMatchObject({ severity: 'error', path: '', line, column });
-    expect(first?.message).toMatch(/^cannot be read as YAML: /);
-    expect(first?.message).toContain(words);
-    expect(first?.hint).toBeTruthy();
-    expect(rest).toEqual([]);
+    [
+      'an escape of no meaning',
+      'oidc:\n  client_id: "a\\qb"\n',
+      2,
+      16,
+      'unknown escape in double quotes',
+      "use single quotes ('…') for texts with backslashes",
+    ],
+  ])('is refused for %s, with its place', (_what, text, line, column, words, hint) => {
+    expect(problemsOf(text)).toEqual([
+      { severity: 'error', path: '', line, column, message: `cannot be read as YAML: ${words}`, hint },
+    ]);
   });
 
   it('names the first mistake of each line, ten at most', () => {
@@ -51,6 +87,7 @@ describe('a file as a whole', () => {
     ['more than 4 MiB in bytes', `${fileWith()}# ${'é'.repeat(2 * MIB)}`, 'is larger than 4 MiB'],
     ['brackets without end', '['.repeat(MIB), 'is nested more than 100 levels deep'],
     ['indents without end', Array.from({ length: 2000 }, (_, i) => `${' '.repeat(i)}a:`).join('\n'), 'deep'],
+    ['a directive alone', '%YAML 1.2\n', 'cannot be read as YAML'],
     ['values without end', '- a\n'.repeat(MIB), 'holds too many values'],
     ['quotes without end', '"'.repeat(MIB), 'holds too many values'],
   ])('is refused when it is %s', (_what, text, words) => {
@@ -162,7 +199,14 @@ describe('tags', () => {
     },
   );
 
+  it.each(['!custom', '!!int'])('like %s are errors at a key as well', (tag) => {
+    expect(errorsOf(fileWith({ log: `${tag} log: { audit: stderr }\n` })).join('\n')).toContain(
+      'has a key that has a tag (!…), and tags are not supported',
+    );
+  });
+
   it('of YAML itself are fine', () => {
+    expect(configOf(fileWith({ log: '!!str log: { audit: stderr }\n' })).log.audit).toBe('stderr');
     expect(
       configOf(fileWith({ shutdown: 'shutdown: { delay_seconds: !!int 5 }\n' })).shutdown.delay_seconds,
     ).toBe(5);
