@@ -31,12 +31,10 @@ export const listenShape = z
         description: 'Address to bind.',
         examples: ['127.0.0.1', '::'],
       }),
-    port: whole(0, 65_535)
-      .default(8080)
-      .meta({
-        title: 'Port',
-        description: 'Port to bind; 0 takes a free one at each start, and public_url is required.',
-      }),
+    port: whole(0, 65_535).default(8080).meta({
+      title: 'Port',
+      description: 'Port to bind; 0 takes a free one at each start, and public_url is required.',
+    }),
     public_url: origin()
       .optional()
       .meta({

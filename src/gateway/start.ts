@@ -123,7 +123,7 @@ async function openRooms(ground: Ground): Promise<Gateway> {
 
   const catalog = createCatalog(catalogOptions(config), builtinModels());
   const { authorise, allowedModels } = createAuthorisation({ policies: modelPolicies(config), catalog });
-  const inference = openInference(ground, outbound, authorise);
+  const inference = await openInference(ground, outbound, authorise);
   const health = createHealth({
     ping: store.ping,
     isDraining: () => server.isDraining,
@@ -194,13 +194,13 @@ async function openIdentity(
 }
 
 /** The stages of the story in `pipeline.ts`. */
-function openInference(
+async function openInference(
   { settings, config, journal, clock, closing }: Ground,
   outbound: Outbound,
   authorise: Authorisation['authorise'],
-): Inference {
+): Promise<Inference> {
   const { log, audit, auditTrail, metrics } = journal;
-  const upstreams = openUpstreams(config, outbound, closing);
+  const upstreams = await openUpstreams(config, { outbound, closing, log, clock });
   const { maxBytes, maxBufferedBytes } = bodyLimits(config, memoryLimitBytes(), settings.worker?.of);
   const overload = createOverloadWatch({}, { log, clock });
   closing.add(() => overload.stop());

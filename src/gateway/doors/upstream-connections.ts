@@ -1,25 +1,38 @@
 import type { GatewayConfig } from '../../config/gateway-config.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Log } from '../../kernel/log.ts';
 import type { Outbound } from '../outbound/outbound.ts';
 import { createProvider } from '../upstream/providers/table.ts';
-import type { Upstream } from '../upstream/target.ts';
 import { createTransport } from '../upstream/transport.ts';
+import type { Upstream } from '../upstream/upstreams.ts';
 import type { Closing } from './closing.ts';
 import { providerSettings, upstreamOptions } from './settings.ts';
+
+export interface UpstreamsGround {
+  readonly outbound: Outbound;
+  readonly closing: Closing;
+  readonly log: Log;
+  readonly clock: Clock;
+}
 
 /** One provider and one connection pool for each entry of `upstreams`, in order. */
 export function openUpstreams(
   { upstreams, timeouts }: GatewayConfig,
-  outbound: Outbound,
-  closing: Closing,
-): readonly Upstream[] {
-  return upstreams.map((entry, index) => {
-    const provider = createProvider(providerSettings(entry));
-    const transport = createTransport({
-      origin: provider.origin,
-      connect: outbound.connector({ useProxy: true }),
-      idleTimeoutMs: timeouts.upstream_idle_ms,
-    });
-    closing.add(() => transport.close());
-    return { name: entry.name, provider, transport, ...upstreamOptions(entry, index) };
-  });
+  { outbound, closing, log, clock }: UpstreamsGround,
+): Promise<readonly Upstream[]> {
+  const fetch = outbound.fetch({ useProxy: true });
+  return Promise.all(
+    upstreams.map(async (entry, index) => {
+      const { name } = entry;
+      const provider = await createProvider(providerSettings(entry), { name, clock, log, fetch });
+      closing.add(() => provider.close?.());
+      const transport = createTransport({
+        origin: provider.origin,
+        connect: outbound.connector({ useProxy: true }),
+        idleTimeoutMs: timeouts.upstream_idle_ms,
+      });
+      closing.add(() => transport.close());
+      return { name, provider, transport, ...upstreamOptions(entry, index) };
+    }),
+  );
 }

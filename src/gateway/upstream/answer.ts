@@ -1,7 +1,6 @@
 import type { Answer, AnswerSource } from '../exchange.ts';
-import type { Provider } from './provider.ts';
+import type { Provider, ShownError, TransportAnswer } from './provider.ts';
 import { answerHeaders } from './response-headers.ts';
-import type { TransportAnswer } from './transport.ts';
 
 /** An upstream's answer as the client is to get it. */
 export function answerFrom(
@@ -33,5 +32,18 @@ export function wholeSource(body: Buffer): AnswerSource {
     pause: () => undefined,
     resume: () => undefined,
     abort: () => undefined,
+  };
+}
+
+/** The head and body of an error in the Messages API's envelope, in place of what the upstream said. */
+export function shownAs(
+  { type, message }: ShownError,
+  headers: TransportAnswer['headers'],
+  requestId: string,
+): Omit<TransportAnswer, 'status'> {
+  const body = JSON.stringify({ type: 'error', error: { type, message }, request_id: requestId });
+  return {
+    headers: { ...headers, 'content-type': 'application/json', 'content-encoding': undefined },
+    ...wholeSource(Buffer.from(body)),
   };
 }

@@ -1,5 +1,5 @@
 import { CodedError } from '../../kernel/coded-error.ts';
-import type { Log } from '../../kernel/log.ts';
+import { escapeControl, type Log } from '../../kernel/log.ts';
 import type { Verdict } from './provider.ts';
 
 /** One line for each upstream that did not serve. A failure of the gateway's own account there is an error, and loud. */
@@ -8,6 +8,15 @@ export function logFailure(log: Log, name: string, verdict: Verdict, what: strin
   if (verdict !== 'account') log.warn(text);
   else
     log.error(`${text}: the gateway's credential or account failed there; check upstreams[].auth of ${name}`);
+}
+
+/** Error texts are a sentence or two; more would be something else. */
+const LONGEST_ORIGINAL = 2_000;
+
+/** What an upstream said of its refusal, where the developer is told less: it may name accounts and projects. */
+export function logOriginal(log: Log, name: string, status: number, body: Buffer, requestId: string): void {
+  const text = escapeControl(body.toString('utf8', 0, LONGEST_ORIGINAL));
+  log.warn(`upstream ${name} answered ${status} request_id=${requestId}, in its own words: ${text}`);
 }
 
 /** Network errors name codes and addresses, never content. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { ScannedBody } from '../exchange.ts';
+import type { AnswerSource, ScannedBody } from '../exchange.ts';
 
 /**
  * What `plan`, `send` and `relay` know of a provider. A provider turns an accepted request and an upstream model id into an
@@ -18,12 +18,49 @@ export interface Provider {
   readonly countsTokens: boolean;
   /** The outgoing request; rejects with CodedError `upstream_credentials` when the credential cannot be had. */
   prepare(request: OutgoingRequest): Prepared | Promise<Prepared>;
-  /** What an answer that is not a success means. `body` holds at most its first mebibyte. */
-  classify(status: number, body: Buffer): Verdict;
+  /** What an answer that is not a success means, and what of it the developer may read. */
+  judge(refusal: Refusal): Judgement;
+  /** A success as Messages API bytes; absent where it comes as such. Throws when it cannot be read. */
+  translate?(answer: TransportAnswer, request: OutgoingRequest): TransportAnswer;
+  /** Ends what refreshes in the background. */
+  close?(): void;
+}
+
+/** An answer whose head has arrived. */
+export interface TransportAnswer extends AnswerSource {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+/** An answer that is not a success. */
+export interface Refusal {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** At most its first mebibyte. */
+  readonly body: Buffer;
+  readonly request: OutgoingRequest;
+}
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** The next `prepare` will do something about it (another credential, a field less): send the request once more. */
+  readonly isWorthRepeating?: boolean;
+  /** What the client gets in place of the body, which then goes to the operational log; undefined: the body as it is. */
+  readonly shown: ShownError | undefined;
+}
+
+/** An error in the Messages API's envelope. */
+export interface ShownError {
+  readonly type: string;
+  readonly message: string;
 }
 
 export interface OutgoingRequest {
   readonly endpoint: Endpoint;
+  /** The client asked for a streamed answer. */
+  readonly isStreamed: boolean;
   /** Query with its `?`, or the empty string. */
   readonly query: string;
   readonly body: ScannedBody;

@@ -5,6 +5,9 @@ type UpstreamHeaders = Readonly<Record<string, string | string[] | undefined>>;
 /** What of an upstream's headers reaches the client. Its rate limits, organisation, cookies and banners do not. */
 const RETURNED = ['content-type', 'content-encoding', 'retry-after', 'x-should-retry'] as const;
 
+/** What providers call the id that their support asks for. */
+const REQUEST_IDS = ['request-id', 'x-request-id', 'x-amzn-requestid', 'apim-request-id'] as const;
+
 export interface ReadHeaders {
   readonly headers: ReplyHeaders;
   readonly upstreamRequestId: string | undefined;
@@ -21,7 +24,9 @@ export function answerHeaders(upstream: UpstreamHeaders, isStreamExpected: boole
     const value = upstream[name];
     if (value !== undefined) headers[name] = String(value);
   }
-  const upstreamRequestId = printable(upstream['request-id'] ?? upstream['x-request-id']);
+  const upstreamRequestId = printable(
+    REQUEST_IDS.map((name) => upstream[name]).find((id) => id !== undefined),
+  );
   if (upstreamRequestId !== undefined) headers['x-upstream-request-id'] = upstreamRequestId;
   const type = headers['content-type']?.toLowerCase();
   const isEventStream = type === undefined ? isStreamExpected : type.startsWith('text/event-stream');

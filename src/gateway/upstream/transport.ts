@@ -1,14 +1,7 @@
 import { type buildConnector, type Dispatcher, Pool } from 'undici';
-import type { AnswerSink, AnswerSource } from '../exchange.ts';
-import type { Prepared } from './provider.ts';
+import type { AnswerSink } from '../exchange.ts';
+import type { Prepared, TransportAnswer } from './provider.ts';
 import { explainTimeout, type HeadersWait, type Waits } from './timeouts.ts';
-
-/** An answer whose head has arrived. */
-export interface TransportAnswer extends AnswerSource {
-  readonly status: number;
-  /** Lower-case names. */
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-}
 
 export interface TransportOptions {
   readonly origin: string;

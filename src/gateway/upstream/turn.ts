@@ -2,16 +2,24 @@ import type { Clock } from '../../kernel/clock.ts';
 import { CodedError, isCodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Accepted, Answer, Plan } from '../exchange.ts';
-import { answerFrom, wholeSource } from './answer.ts';
+import { answerFrom, shownAs, wholeSource } from './answer.ts';
 import { collectBody } from './collect-body.ts';
 import type { ConnectionLimit } from './connection-limit.ts';
 import { type Outcome, SHORT_REST_MS } from './cooldown.ts';
-import { describe, logFailure } from './failure-log.ts';
+import { describe, logFailure, logOriginal } from './failure-log.ts';
 import type { Failure } from './final-failure.ts';
-import type { Endpoint, Provider, Verdict } from './provider.ts';
+import type {
+  Endpoint,
+  Judgement,
+  OutgoingRequest,
+  Provider,
+  Refusal,
+  TransportAnswer,
+  Verdict,
+} from './provider.ts';
 import { retryAfterMs } from './retry-after.ts';
 import { type HeadersWait, streamedAnswer, WHOLE_ANSWER } from './timeouts.ts';
-import type { Transport, TransportAnswer } from './transport.ts';
+import type { Transport } from './transport.ts';
 
 /** Whom to ask. */
 export interface Asked {
@@ -56,6 +64,9 @@ const ANSWERED: Outcome = { kind: 'answered' };
 const FAILED: Outcome = { kind: 'failed' };
 const NOT_REACHED: Outcome = { kind: 'refused', restMs: SHORT_REST_MS, reason: 'not_reached' };
 const UNKNOWN: Outcome = { kind: 'unknown' };
+
+/** How often a request goes to one upstream again, with another credential or without what was refused. */
+const MOST_REPEATS = 3;
 
 export type TakeTurn = (asked: Asked, question: Question) => Promise<Turn>;
 
@@ -105,22 +116,32 @@ async function ask(
   const { plan, endpoint, request, gone } = question;
   const { model, requestedModel, caller } = plan.permit;
   const upstreamModel = model.upstreamId(name) ?? requestedModel;
+  const outgoing: OutgoingRequest = {
+    endpoint,
+    isStreamed: plan.isStreamed,
+    query: request.query,
+    body: plan.body,
+    upstreamModel,
+    message: request.message,
+    caller,
+  };
   try {
-    const prepared = await provider.prepare({
-      endpoint,
-      query: request.query,
-      body: plan.body,
-      upstreamModel,
-      message: request.message,
-      caller,
-    });
-    question.onSend(name, upstreamModel);
-    const isBounded = plan.isStreamed && provider.boundsTimeToHeaders;
-    const answer = await transport.send(prepared, isBounded ? wait : WHOLE_ANSWER, gone, release);
-    const isSuccess = answer.status >= 200 && answer.status < 300;
-    return isSuccess
-      ? success(asked, upstreamModel, answer, plan.isStreamed)
-      : await refusal(asked, upstreamModel, answer, question, parts);
+    for (let repeatsLeft = MOST_REPEATS; ; repeatsLeft -= 1) {
+      const prepared = await provider.prepare(outgoing);
+      if (repeatsLeft === MOST_REPEATS) question.onSend(name, upstreamModel);
+      const isBounded = plan.isStreamed && provider.boundsTimeToHeaders;
+      const answer = await transport.send(prepared, isBounded ? wait : WHOLE_ANSWER, gone, release);
+      if (answer.status >= 200 && answer.status < 300) return success(asked, answer, outgoing);
+      const refused = {
+        status: answer.status,
+        headers: answer.headers,
+        body: await collectBody(answer, gone),
+        request: outgoing,
+      };
+      const judgement = provider.judge(refused);
+      if (judgement.isWorthRepeating && repeatsLeft > 0 && !gone.aborted) continue;
+      return refusal(asked, refused, judgement, request.requestId, parts);
+    }
   } catch (error) {
     release?.();
     if (gone.aborted) throw new CodedError('client_left');
@@ -128,40 +149,36 @@ async function ask(
   }
 }
 
-function success(
-  asked: Asked,
-  upstreamModel: string,
-  answer: TransportAnswer,
-  isStreamExpected: boolean,
-): Turn {
+function success(asked: Asked, answer: TransportAnswer, request: OutgoingRequest): Turn {
   const encoding = answer.headers['content-encoding'];
-  if (encoding === undefined || encoding === 'identity')
-    return {
-      kind: 'answer',
-      answer: answerFrom(asked, upstreamModel, answer, isStreamExpected),
-      outcome: ANSWERED,
-    };
-  answer.abort();
-  throw new Error(`it answered with content-encoding ${encoding} although identity was asked for`);
+  if (encoding !== undefined && encoding !== 'identity') {
+    answer.abort();
+    throw new Error(`it answered with content-encoding ${encoding} although identity was asked for`);
+  }
+  const translated = asked.provider.translate?.(answer, request) ?? answer;
+  return {
+    kind: 'answer',
+    answer: answerFrom(asked, request.upstreamModel, translated, request.isStreamed),
+    outcome: ANSWERED,
+  };
 }
 
 /** An error answer is the client's own, or a failure to remember while the next upstream is asked. */
-async function refusal(
+function refusal(
   asked: Asked,
-  upstreamModel: string,
-  answer: TransportAnswer,
-  question: Question,
+  { status, headers, body, request }: Refusal,
+  { verdict, shown }: Judgement,
+  requestId: string,
   { clock, log }: TurnParts,
-): Promise<Turn> {
-  const body = await collectBody(answer, question.gone);
-  const verdict = asked.provider.classify(answer.status, body);
-  const { status, headers } = answer;
-  const source = { status, headers, ...wholeSource(body) };
-  const whole = { ...answerFrom(asked, upstreamModel, source, false), isEventStream: false };
+): Turn {
+  if (shown) logOriginal(log, asked.name, status, body, requestId);
+  const source = shown ? shownAs(shown, headers, requestId) : { headers, ...wholeSource(body) };
+  const answer = answerFrom(asked, request.upstreamModel, { status, ...source }, false);
+  const whole = { ...answer, isEventStream: false };
   if (verdict === 'request' || verdict === 'final')
     return { kind: 'answer', answer: whole, outcome: ANSWERED };
   const what = `answered ${status} upstream_request_id=${whole.upstreamRequestId ?? '-'}`;
-  logFailure(log, asked.name, verdict, what, question.request.requestId);
+  logFailure(log, asked.name, verdict, what, requestId);
   const restMs = retryAfterMs(headers['retry-after'], clock.now());
   return {
     kind: 'failure',

@@ -2,12 +2,9 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { buildConnector } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { TransportAnswer } from '../../../src/gateway/upstream/provider.ts';
 import { WHOLE_ANSWER } from '../../../src/gateway/upstream/timeouts.ts';
-import {
-  createTransport,
-  type Transport,
-  type TransportAnswer,
-} from '../../../src/gateway/upstream/transport.ts';
+import { createTransport, type Transport } from '../../../src/gateway/upstream/transport.ts';
 
 const request = {
   path: '/v1/messages',

@@ -13,7 +13,7 @@ const provider = {
   boundsTimeToHeaders: true,
   countsTokens: true,
   prepare: () => ({ path: '/', headers: [], body: Buffer.from('{}') }),
-  classify: () => 'broken',
+  judge: () => ({ verdict: 'broken', shown: undefined }),
 } satisfies Provider;
 
 const plan = {

@@ -50,7 +50,10 @@ export function createAnthropic(options: AnthropicOptions): Provider {
         body: bodyFor(request),
       } satisfies Prepared;
     },
-    classify: (status, body) => classify(status, body, options.forwardUserIdentity),
+    judge: ({ status, body }) => ({
+      verdict: verdictOf(status, body, options.forwardUserIdentity),
+      shown: undefined,
+    }),
   };
 }
 
@@ -89,7 +92,7 @@ function identityHeaders({ sub, email }: OutgoingRequest['caller']): string[] {
   );
 }
 
-function classify(status: number, body: Buffer, isAboutDeveloper: boolean): Verdict {
+function verdictOf(status: number, body: Buffer, isAboutDeveloper: boolean): Verdict {
   switch (status) {
     case 401:
     case 402:

@@ -1,3 +1,6 @@
+import type { Clock } from '../../../kernel/clock.ts';
+import type { Log } from '../../../kernel/log.ts';
+import type { GuardedFetch } from '../../exchange.ts';
 import type { Provider } from '../provider.ts';
 import { type AnthropicOptions, createAnthropic } from './anthropic.ts';
 
@@ -12,10 +15,28 @@ export type ProviderSettings = {
   [K in ProviderKind]: { readonly kind: K; readonly options: ProviderOptions[K] };
 }[ProviderKind];
 
-const providers: { readonly [K in ProviderKind]: (options: ProviderOptions[K]) => Provider } = {
+export interface ProviderParts {
+  /** What the operator calls the upstream. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** For the provider's own token endpoints, where the operator names them. */
+  readonly fetch: GuardedFetch;
+}
+
+/** A provider's module, and the vendor's libraries behind it, are loaded when an upstream needs them. */
+const providers: {
+  readonly [K in ProviderKind]: (
+    options: ProviderOptions[K],
+    parts: ProviderParts,
+  ) => Provider | Promise<Provider>;
+} = {
   anthropic: createAnthropic,
 };
 
-export function createProvider(settings: ProviderSettings): Provider {
-  return providers[settings.kind](settings.options);
+export async function createProvider<K extends ProviderKind>(
+  { kind, options }: { readonly kind: K; readonly options: ProviderOptions[K] },
+  parts: ProviderParts,
+): Promise<Provider> {
+  return providers[kind](options, parts);
 }

@@ -1,0 +1,94 @@
+import type { Clock } from '../../kernel/clock.ts';
+import { CodedError } from '../../kernel/coded-error.ts';
+import type { Log } from '../../kernel/log.ts';
+import { describe } from './failure-log.ts';
+
+/** A credential that ends. */
+export interface Lease<T> {
+  readonly value: T;
+  /** Milliseconds since the epoch; undefined: not known to end. */
+  readonly expiresAtMs: number | undefined;
+}
+
+export interface CredentialSource<T> {
+  /** At once while a good one is here. Rejects with CodedError `upstream_credentials`, whose detail ends with the cause. */
+  get(): T | Promise<T>;
+  /** The upstream refused this one. True when another one may be had: the next `get` fetches it. */
+  refused(value: T): boolean;
+}
+
+export interface CredentialOptions<T> {
+  /** What the operator calls the upstream. */
+  readonly name: string;
+  /** Gets a new one from wherever it comes; its errors name no secrets. */
+  readonly load: () => Promise<Lease<T>>;
+  /** This long before its end a credential is renewed while requests go on with it. */
+  readonly renewAheadMs?: number;
+  /** This long before its end nobody is given it any more. */
+  readonly unusableMs?: number;
+}
+
+/** The pause after a failure, in which nobody asks the source again. */
+const PAUSE_MS = 5_000;
+
+/**
+ * One credential for all requests to an upstream. It is renewed ahead of its end, by one call however many ask, and what
+ * is still good serves while its source is down.
+ */
+export function createCredentialSource<T>(
+  { name, load, renewAheadMs = 120_000, unusableMs = 30_000 }: CredentialOptions<T>,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): CredentialSource<T> {
+  let lease: Lease<T> | undefined;
+  let renewal: Promise<T> | undefined;
+  let failure: { readonly error: CodedError; readonly untilMs: number } | undefined;
+  let renewedAtMs = Number.NEGATIVE_INFINITY;
+
+  const lastsLonger = (ms: number): boolean =>
+    lease !== undefined && (lease.expiresAtMs === undefined || lease.expiresAtMs - clock.now() > ms);
+
+  const renew = async (): Promise<T> => {
+    try {
+      lease = await load();
+      renewedAtMs = clock.monotonicMs();
+      failure = undefined;
+      return lease.value;
+    } catch (cause) {
+      const detail = `no credential for upstream ${name}: ${describe(cause)}`;
+      const error = new CodedError('upstream_credentials', { detail, cause });
+      failure = { error, untilMs: clock.monotonicMs() + PAUSE_MS };
+      throw error;
+    } finally {
+      renewal = undefined;
+    }
+  };
+
+  const renewOnce = (): Promise<T> => {
+    if (failure && failure.untilMs > clock.monotonicMs()) return Promise.reject(failure.error);
+    renewal ??= renew();
+    return renewal;
+  };
+
+  const renewAhead = (): void => {
+    if (renewal || (failure && failure.untilMs > clock.monotonicMs())) return;
+    renewOnce().catch((error: unknown) =>
+      log.warn(`${describe(error)}; the one at hand goes on serving until it ends`),
+    );
+  };
+
+  return {
+    get() {
+      if (!lease || !lastsLonger(unusableMs)) return renewOnce();
+      if (!lastsLonger(renewAheadMs)) renewAhead();
+      return lease.value;
+    },
+    refused(value) {
+      // Another request has had it renewed since.
+      if (lease?.value !== value) return lease !== undefined;
+      // A new one that is refused as well is not the credential's age.
+      if (clock.monotonicMs() - renewedAtMs < PAUSE_MS) return false;
+      lease = undefined;
+      return true;
+    },
+  };
+}
