@@ -3,8 +3,8 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Outbound } from '../outbound/outbound.ts';
 import { createProvider } from '../upstream/providers/table.ts';
+import type { Upstream } from '../upstream/target.ts';
 import { createTransport } from '../upstream/transport.ts';
-import type { Upstream } from '../upstream/upstreams.ts';
 import type { Closing } from './closing.ts';
 import { providerSettings, upstreamOptions } from './settings.ts';
 
