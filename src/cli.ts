@@ -16,6 +16,7 @@ import { registerSchema } from './commands/schema.ts';
 import { registerStatus } from './commands/status.ts';
 import { createSystemHost } from './commands/system-host.ts';
 import { registerToken } from './commands/token.ts';
+import { usageSentence } from './commands/usage-error.ts';
 import { CodedError, isCodedError } from './kernel/coded-error.ts';
 
 const USAGE = 2;
@@ -52,8 +53,8 @@ export function createProgram(host: Host): Command {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => host.stdout.write(text),
-      writeErr: (text) => host.stderr.write(text),
-      outputError: (text, write) => write(`${host.colour.red('Error:')} ${usageError(text)}\n`),
+      // What is wrong with a command line is said below, in one sentence.
+      writeErr: () => undefined,
     });
 
   program.commandsGroup('Developer:');
@@ -89,18 +90,11 @@ async function run(program: Command, host: Host, args: readonly string[]): Promi
     await program.parseAsync([...args], { from: 'user' });
     return 0;
   } catch (error) {
-    // commander has printed its own sentence already.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
-    return report(error, host);
+    if (!(error instanceof CommanderError)) return report(error, host);
+    const sentence = usageSentence(error, program, args);
+    if (sentence) host.stderr.write(`${host.colour.red('Error:')} ${sentence}\n`);
+    return error.exitCode === 0 ? 0 : USAGE;
   }
-}
-
-/** What commander says of a bad command line, in one line that ends with what to do. */
-function usageError(text: string): string {
-  const [problem = '', ...rest] = text.trim().split('\n');
-  const suggestion = /^\(Did you mean (.*)\?\)$/.exec(rest.join(' '))?.[1];
-  const fix = suggestion === undefined ? 'see --help' : `did you mean ${suggestion}?`;
-  return `${problem.replace(/^error: /, '').replace(/\.$/, '')} (${fix})`;
 }
 
 /** Says on stderr what went wrong and what to do. */

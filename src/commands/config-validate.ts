@@ -12,6 +12,7 @@ export function registerConfig(program: Command, host: Host): void {
     .command('config')
     .summary('check the configuration of a gateway')
     .description('Works on gateway.yaml, the configuration of a gateway.')
+    .helpCommand(false)
     .command('validate')
     .argument('[file]', 'the configuration', 'gateway.yaml')
     .summary('name every problem of gateway.yaml')

@@ -1,23 +1,32 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { Argument, type Command } from 'commander';
+import { Argument, type Command, InvalidArgumentError } from 'commander';
 import { CodedError } from '../kernel/coded-error.ts';
 import { makeFolder } from '../kernel/make-folder.ts';
 import { systemReason } from './config-file-edit.ts';
 import type { Host } from './host.ts';
 
-const NAMES = ['gateway', 'audit-event', 'managed-settings', 'client-config'] as const;
-type Name = (typeof NAMES)[number];
+const NAMES = ['gateway', 'audit-event'] as const;
+const LATER = ['managed-settings', 'client-config'] as const;
+type Name = (typeof NAMES | typeof LATER)[number];
 
 export function registerSchema(program: Command, host: Host): void {
   program
     .command('schema')
     .summary('print a JSON Schema')
     .description('Prints the JSON Schema (draft 2020-12) of gateway.yaml, or of one line of the audit log.')
-    .addArgument(new Argument('[name]', 'what to describe').choices(NAMES).default('gateway'))
+    .addArgument(
+      new Argument('[name]', 'what to describe').choices(NAMES).default('gateway').argParser(parseName),
+    )
     .option('--out <dir>', 'write <name>.schema.json there instead')
     .addHelpText('after', EXAMPLES)
     .action((name: Name, { out }: { out?: string }) => printSchema(host, name, out));
+}
+
+function parseName(text: string): Name {
+  const known = [...NAMES, ...LATER].find((name) => name === text);
+  if (known === undefined) throw new InvalidArgumentError(`There are ${NAMES.join(' and ')}`);
+  return known;
 }
 
 /** Throws `not_built_yet` for a name that this version has no schema of, `command_failed` when the file cannot be written. */

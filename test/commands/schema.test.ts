@@ -67,7 +67,7 @@ describe('schema', () => {
   it('of something else is a mistake that names the choices', async () => {
     const { exitCode, stderr } = await schema('gatway');
     expect(exitCode).toBe(2);
-    expect(stderr).toContain('gateway, audit-event');
+    expect(stderr).toContain('There are gateway and audit-event');
   });
 
   it('shows an example in its help', async () => {

@@ -214,7 +214,7 @@ describe('a boot that fails names problem and fix in its last line', () => {
       'a flag that is none',
       2,
       () => run('--chek'),
-      /^Error: unknown option '--chek' \(did you mean --check\?\)$/,
+      /^Error: sallyport gateway has no option --chek \(did you mean --check\?\)$/,
     ],
   ])('%s: exit code %i', async (_what, code, act, words) => {
     const ended = await act();
