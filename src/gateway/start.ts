@@ -116,7 +116,7 @@ async function openRooms(ground: Ground): Promise<Gateway> {
   const store = await openStore(storeOptions(config), { clock, log, watch: metrics.store });
   closing.add(() => store.close());
   closing.add(startSweeping(store, clock));
-  const clocks = createClockWatch({ clock, log, count: metrics.clockOff });
+  const clocks = createClockWatch({ clock, log, onOff: metrics.clockOff });
   closing.add(await clocks.followStore(store));
   const outbound = openOutbound(ground);
   const identity = await openIdentity(ground, store, outbound, clocks);

@@ -267,7 +267,7 @@ it('a gateway whose metrics address is taken does not start, and names the key',
   const [config] = deployment.configs;
   const started = deployment.start({
     ...config,
-    listen: { host: '127.0.0.1', port: 0 },
+    listen: { host: '127.0.0.1', port: 0, public_url: deployment.publicUrl },
     store: { embedded: join(folder, 'another') },
     metrics: { listen: `127.0.0.1:${port}` },
   });

@@ -32,17 +32,17 @@ export interface ClockWatch {
 export interface ClockWatchParts {
   readonly clock: Clock;
   readonly log: Log;
-  readonly count: (whose: OtherClock) => void;
+  readonly onOff: (whose: OtherClock) => void;
 }
 
-export function createClockWatch({ clock, log, count }: ClockWatchParts): ClockWatch {
+export function createClockWatch({ clock, log, onOff }: ClockWatchParts): ClockWatch {
   const warnedAtMs = new Map<OtherClock, number>();
 
   /** What the other clock showed at some moment since `askedAtMs`. */
   const compare = (whose: OtherClock, theirsMs: number, askedAtMs: number): void => {
     const offMs = theirsMs - Math.max(askedAtMs, Math.min(theirsMs, clock.now()));
     if (Math.abs(offMs) <= TOLERANCE_MS) return;
-    count(whose);
+    onOff(whose);
     const last = warnedAtMs.get(whose);
     const nowMs = clock.monotonicMs();
     if (last !== undefined && nowMs - last < QUIET_MS) return;

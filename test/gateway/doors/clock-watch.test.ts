@@ -17,7 +17,7 @@ beforeEach(() => {
   clock = createManualClock(NOW);
   log = createMemoryLog();
   counted = [];
-  watch = createClockWatch({ clock, log, count: (whose) => counted.push(whose) });
+  watch = createClockWatch({ clock, log, onOff: (whose) => counted.push(whose) });
 });
 
 /** A look at a store whose clock shows that. */
