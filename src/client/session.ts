@@ -2,6 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { CodedError, isCodedError } from '../kernel/coded-error.ts';
 import type { CredentialStore, Credentials } from './credentials.ts';
 import type { OAuthClient, TokenSet } from './oauth-client.ts';
+import { silent, type Trace } from './trace.ts';
 
 /** A developer's session at one gateway. */
 export interface Session {
@@ -24,11 +25,14 @@ export interface SessionOptions {
   readonly clock: Clock;
   /** Reaches the gateway; called only when a token has to be refreshed. */
   readonly oauth: () => Promise<Pick<OAuthClient, 'refresh'>>;
+  /** Why a token is renewed, and why not. */
+  readonly trace?: Trace;
 }
 
 const REFRESH_WITHIN_MS = 5 * 60_000;
 
-export function createSession({ gateway, credentials, clock, oauth }: SessionOptions): Session {
+export function createSession(options: SessionOptions): Session {
+  const { gateway, credentials, clock, oauth, trace = silent } = options;
   let refreshing: Promise<Credentials> | undefined;
 
   async function stored(): Promise<Credentials> {
@@ -44,19 +48,24 @@ export function createSession({ gateway, credentials, clock, oauth }: SessionOpt
     return credentials.exclusively(gateway, async () => {
       const current = await stored();
       const isRefused = current.accessToken === refused;
-      return leftMs(current) >= REFRESH_WITHIN_MS && !isRefused ? current : refresh(current, isRefused);
+      if (leftMs(current) < REFRESH_WITHIN_MS || isRefused) return refresh(current, isRefused);
+      trace('token: another process has renewed it meanwhile');
+      return current;
     });
   }
 
   async function refresh(current: Credentials, isRefused: boolean): Promise<Credentials> {
+    trace(`token: ${isRefused ? 'the gateway refused it' : secondsLeft(leftMs(current))}, renewing it`);
     if (current.refreshToken === undefined) {
+      trace('token: there is nothing to renew it with');
       if (leftMs(current) > 0 && !isRefused) return current;
       throw new CodedError('session_over', { facts: { gateway } });
     }
-    const answer = await askTwice(await oauth(), current.refreshToken);
+    const answer = await askTwice(await oauth(), current.refreshToken, trace);
     if (answer.kind === 'tokens') {
       const renewed = { ...current, ...fromTokens(answer.tokens, current, clock.now()) };
       await credentials.save(renewed);
+      trace(`token: renewed, ${secondsLeft(leftMs(renewed))}`);
       return renewed;
     }
     if (answer.error === 'invalid_grant') {
@@ -73,7 +82,10 @@ export function createSession({ gateway, credentials, clock, oauth }: SessionOpt
   return {
     async currentToken(signal) {
       const current = await stored();
-      if (leftMs(current) >= REFRESH_WITHIN_MS) return current.accessToken;
+      if (leftMs(current) >= REFRESH_WITHIN_MS) {
+        trace(`token: good, ${secondsLeft(leftMs(current))}`);
+        return current.accessToken;
+      }
       refreshing ??= refreshLocked().finally(() => {
         refreshing = undefined;
       });
@@ -82,8 +94,9 @@ export function createSession({ gateway, credentials, clock, oauth }: SessionOpt
         signal?.throwIfAborted();
         return renewed.accessToken;
       } catch (error) {
-        if (leftMs(current) > 0 && isPassing(error)) return current.accessToken;
-        throw error;
+        if (leftMs(current) <= 0 || !isPassing(error)) throw error;
+        trace(`token: not renewed, but good for now: ${secondsLeft(leftMs(current))}`);
+        return current.accessToken;
       }
     },
     async renewedToken(refused) {
@@ -97,13 +110,18 @@ export function createSession({ gateway, credentials, clock, oauth }: SessionOpt
  * the same answer again, whichever of its replicas is asked (the same one only, while its store is down), so asking once
  * more at once saves the session.
  */
-async function askTwice(oauth: Pick<OAuthClient, 'refresh'>, refreshToken: string) {
+async function askTwice(oauth: Pick<OAuthClient, 'refresh'>, refreshToken: string, trace: Trace) {
   try {
     return await oauth.refresh(refreshToken);
   } catch (error) {
     if (!isCodedError(error, 'gateway_unreachable')) throw error;
+    trace('token: no answer to the renewal, asking once more');
     return oauth.refresh(refreshToken);
   }
+}
+
+function secondsLeft(ms: number): string {
+  return `${Math.round(ms / 1000)} s left`;
 }
 
 /** The part of a session that a token answer sets. A refresh without a new refresh token keeps the old one. */

@@ -14,6 +14,7 @@ import { type ManagedSettings, readManagedSettings } from '../client/managed-set
 import { createOAuthClient } from '../client/oauth-client.ts';
 import { type Reached, reachGateway } from '../client/reach-gateway.ts';
 import { createSession, isPassing } from '../client/session.ts';
+import { silent, type Trace, traceConnection } from '../client/trace.ts';
 import { createTrustedCertificates, type TrustedCertificates } from '../client/trusted-certificates.ts';
 import { CodedError, withFacts } from '../kernel/coded-error.ts';
 import { inOneLine } from './exit-codes.ts';
@@ -57,6 +58,7 @@ export function createDeveloper(
   const folder = configFolder(host.platform, host.env, host.homeDir);
   const credentials = createCredentialStore(folder, host.platform);
   const certificates = createTrustedCertificates(folder, host.platform);
+  const trace: Trace = host.options.debug ? (line) => void host.stderr.write(`debug: ${line}\n`) : silent;
 
   const managedSettings = () =>
     readManagedSettings({
@@ -68,11 +70,12 @@ export function createDeveloper(
 
   async function reach(gateway: GatewayUrl): Promise<Reached> {
     const { internalNetworks } = await managedSettings();
-    return reachGateway(gateway, {
+    const { connection, ...reached } = await reachGateway(gateway, {
       machine,
       env: host.env,
       internalNetworks: () => parseInternalNetworks(internalNetworks),
     });
+    return { ...reached, connection: traceConnection(connection, host.clock, trace) };
   }
 
   async function trustedCertificate({ hostname, origin }: GatewayUrl) {
@@ -110,6 +113,7 @@ export function createDeveloper(
       credentials,
       clock: host.clock,
       oauth: async () => createOAuthClient(await connect()),
+      trace,
     });
     const currentToken = (signal?: AbortSignal) => session.currentToken(signal);
     return {

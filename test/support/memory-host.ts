@@ -27,6 +27,7 @@ export interface MemoryHostOptions {
   /** Answers to questions in order; having any makes the host interactive. */
   readonly answers?: readonly (boolean | 'interrupt')[];
   readonly json?: boolean;
+  readonly debug?: boolean;
   readonly stdoutIsTerminal?: boolean;
 }
 
@@ -51,7 +52,7 @@ export function createMemoryHost(options: MemoryHostOptions = {}): MemoryHost {
     isInteractive,
     stdoutIsTerminal: options.stdoutIsTerminal ?? false,
     colour: plain,
-    options: { json: options.json ?? false, debug: false },
+    options: { json: options.json ?? false, debug: options.debug ?? false },
     async confirm(question) {
       if (!isInteractive) throw new CodedError('bad_usage', { detail: question });
       questions.push(question);
