@@ -30,8 +30,8 @@ export interface Deployment {
   readonly publicUrl: string;
   /** gateway.yaml of each gateway. */
   readonly configs: readonly Readonly<Record<string, unknown>>[];
-  /** Starts one more process on this configuration. */
-  start(config: Readonly<Record<string, unknown>>): Promise<GatewayProcess>;
+  /** Starts one more process on this configuration; of another build, if its `bin/cli.js` is named. */
+  start(config: Readonly<Record<string, unknown>>, cli?: string): Promise<GatewayProcess>;
   close(): Promise<void>;
 }
 
@@ -61,11 +61,12 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
     ...options.config,
   }));
   const started: GatewayProcess[] = [];
-  const start = async (config: Readonly<Record<string, unknown>>): Promise<GatewayProcess> => {
+  const start = async (config: Readonly<Record<string, unknown>>, cli?: string): Promise<GatewayProcess> => {
     const gateway = await startGatewayProcess({
       config: JSON.stringify(config, null, 2),
       args: options.args ?? [],
       env: { CLAUDE_GATEWAY_ALLOW_LOOPBACK: '1', ...options.env },
+      ...(cli === undefined ? {} : { cli }),
     });
     started.push(gateway);
     return gateway;
@@ -75,7 +76,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
     await Promise.all([provider.close(), upstream.close()]);
   };
   try {
-    const [first, ...rest] = await Promise.all(configs.map(start));
+    const [first, ...rest] = await Promise.all(configs.map((config) => start(config)));
     if (!first) throw new RangeError('a deployment has at least one gateway');
     return { provider, upstream, gateways: [first, ...rest], publicUrl, configs, start, close };
   } catch (error) {

@@ -5,9 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const cli = fileURLToPath(new URL('../../bin/cli.js', import.meta.url));
+const ownCli = fileURLToPath(new URL('../../bin/cli.js', import.meta.url));
 
-/** Everything any process of the running test file has printed; the leak test greps it. */
+const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env;
+/** What a program under test has of our environment. */
+export const INHERITED_ENV = { PATH, NODE_COMPILE_CACHE } as const;
+
+/**
+ * Everything any process of the running test file has printed; the leak test greps it. `fresh-transcript.ts` empties it before
+ * each file.
+ */
 export const transcript: string[] = [];
 
 export interface GatewayProcess {
@@ -31,12 +38,14 @@ export interface GatewayOptions {
   readonly config?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** `bin/cli.js` of another build. */
+  readonly cli?: string;
 }
 
 /** Starts a real gateway process and waits until it listens. Rejects with its last lines when it exits before. */
 export async function startGatewayProcess(options: GatewayOptions = {}): Promise<GatewayProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-e2e-'));
-  const args = [cli, 'gateway', ...(options.args ?? [])];
+  const args = [options.cli ?? ownCli, 'gateway', ...(options.args ?? [])];
   if (options.config !== undefined) {
     const file = join(folder, 'gateway.yaml');
     writeFileSync(file, options.config);
@@ -45,7 +54,7 @@ export async function startGatewayProcess(options: GatewayOptions = {}): Promise
     args.push('--dev');
   }
   const child = spawn(process.execPath, args, {
-    env: { PATH: process.env['PATH'] ?? '', HOME: folder, TMPDIR: tmpdir(), ...options.env },
+    env: { ...INHERITED_ENV, HOME: folder, TMPDIR: tmpdir(), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = followLines(child);
@@ -115,8 +124,8 @@ export function startSallyport(
   args: readonly string[],
   options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
 ): ChildProcess {
-  return spawn(process.execPath, [cli, ...args], {
-    env: { PATH: process.env['PATH'] ?? '', HOME: tmpdir(), NO_COLOR: '1', ...options.env },
+  return spawn(process.execPath, [ownCli, ...args], {
+    env: { ...INHERITED_ENV, HOME: tmpdir(), NO_COLOR: '1', ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(options.cwd ? { cwd: options.cwd } : {}),
   });
