@@ -65,9 +65,12 @@ export interface OutgoingRequest {
   readonly query: string;
   readonly body: ScannedBody;
   readonly upstreamModel: string;
-  readonly message: IncomingMessage;
+  readonly message: ClientHead;
   readonly caller: { readonly sub: string; readonly email: string | undefined };
 }
+
+/** What of a client's request headers are picked from. */
+export type ClientHead = Pick<IncomingMessage, 'headers' | 'rawHeaders'>;
 
 export type Endpoint = 'messages' | 'count_tokens';
 

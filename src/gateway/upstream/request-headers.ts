@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { ClientHead } from './provider.ts';
 
 /** Header names that clients may address to the upstream, by exact name. */
 const PASSED = new Set(['content-type', 'accept', 'user-agent', 'x-app', 'traceparent']);
@@ -23,7 +23,7 @@ export const DEFAULT_ANTHROPIC_VERSION = '2023-06-01';
  * Picks the headers that go along to an upstream in Messages format: names and values in turn, `anthropic-beta` and
  * `anthropic-version` left to the caller. `reserved` names are the descriptor's own and never taken from the client.
  */
-export function createHeaderPicker(reserved: readonly string[]): (message: IncomingMessage) => string[] {
+export function createHeaderPicker(reserved: readonly string[]): (message: ClientHead) => string[] {
   const withheld = new Set([...WITHHELD, ...reserved.map((name) => name.toLowerCase())]);
   /** By the name as a client spelled it: the name to send, or '' for one that stays here. */
   const decisions = new Map<string, string>();
@@ -56,7 +56,7 @@ function nominatedBy(connection: string | undefined): readonly string[] | undefi
 }
 
 /** The client's betas without the gateway's own, plus those the credential needs; undefined when none is left. */
-export function betasOf(message: IncomingMessage, needed: string | undefined): string | undefined {
+export function betasOf(message: ClientHead, needed: string | undefined): string | undefined {
   const sent = message.headers['anthropic-beta'];
   const text = Array.isArray(sent) ? sent.join(',') : sent;
   if (text === undefined || text === '') return needed;
