@@ -1,3 +1,4 @@
+import { addAbortSignal } from 'node:stream';
 import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { GatewayApi } from '../client/gateway-api.ts';
@@ -59,13 +60,34 @@ export async function ask(
 const MOST_TOKENS = 8192;
 
 /** The words of the command line, then what is piped in. */
-export async function readPrompt({ stdin }: Pick<Host, 'stdin'>, words: readonly string[]): Promise<string> {
-  const isTerminal = 'isTTY' in stdin && stdin.isTTY === true;
-  const piped = isTerminal ? '' : (await readAll(stdin)).trimEnd();
+async function readPrompt(host: Host, words: readonly string[]): Promise<string> {
+  const piped = (await readPiped(host)).trimEnd();
   const prompt = [words.join(' '), piped].filter((part) => part.trim() !== '').join('\n\n');
   if (prompt === '') throw new CodedError('bad_usage', { detail: 'There is nothing to ask: give a message' });
   return prompt;
 }
+
+/** A pipe that somebody holds open without writing would have this wait without a word. */
+const PATIENCE_MS = 2_000;
+
+async function readPiped(host: Host): Promise<string> {
+  const { stdin, stderr, clock, interrupted } = host;
+  if ('isTTY' in stdin && stdin.isTTY === true) return '';
+  const ended = new AbortController();
+  const say = () => stderr.write(`Waiting for stdin to end, ${WHY_STDIN}\n`);
+  clock.sleep(PATIENCE_MS, ended.signal).then(say, () => undefined);
+  try {
+    return await readAll(addAbortSignal(interrupted, stdin));
+  } catch (error) {
+    interrupted.throwIfAborted();
+    throw error;
+  } finally {
+    ended.abort();
+  }
+}
+
+const WHY_STDIN =
+  'since what is piped in is added to the message. To ask without it: sallyport ask … </dev/null';
 
 async function fallbackModel(api: GatewayApi): Promise<string> {
   const { defaultModel } = await import('./default-model.ts');
