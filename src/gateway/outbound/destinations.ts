@@ -1,9 +1,9 @@
 import { lookup as systemLookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { refusalOfAddress, refusalOfHost } from '../../kernel/address-refusal.ts';
 import { CodedError } from '../../kernel/coded-error.ts';
 import { formatIpAddress, parseIpAddress } from '../../kernel/ip-address.ts';
 import { escapeControl, type Log } from '../../kernel/log.ts';
-import { refusalOfAddress, refusalOfHost } from './judge.ts';
 
 export type Lookup = (host: string) => Promise<readonly string[]>;
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { refusalOfAddress, refusalOfHost } from '../../../src/gateway/outbound/judge.ts';
-import { formatIpAddress, parseIpAddress } from '../../../src/kernel/ip-address.ts';
-import { many } from '../../support/property-runs.ts';
+import { refusalOfAddress, refusalOfHost } from '../../src/kernel/address-refusal.ts';
+import { formatIpAddress, parseIpAddress } from '../../src/kernel/ip-address.ts';
+import { many } from '../support/property-runs.ts';
 
 const strict = { allowLoopback: false };
 const lenient = { allowLoopback: true };

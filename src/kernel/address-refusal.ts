@@ -5,7 +5,7 @@ import {
   isOddIpv4Notation,
   kindOfAddress,
   parseIpAddress,
-} from '../../kernel/ip-address.ts';
+} from './ip-address.ts';
 
 /** Metadata services that answer with credentials; link-local ones are blocked as such. */
 const METADATA_ADDRESSES = [
