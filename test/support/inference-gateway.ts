@@ -103,13 +103,16 @@ export async function startInferenceGateway(
           weight: upstream.weight ?? 1,
           maxConnections: upstream.maxConnections,
           provider: {
-            ...createAnthropic({
-              baseUrl: upstream.url,
-              credential: { kind: 'api_key', apiKey: secret('sk-ant-api-upstream') },
-              headers: {},
-              forwardUserIdentity: false,
-              ...upstream.options,
-            }),
+            ...createAnthropic(
+              {
+                baseUrl: upstream.url,
+                credential: { kind: 'api_key', apiKey: secret('sk-ant-api-upstream') },
+                headers: {},
+                forwardUserIdentity: false,
+                ...upstream.options,
+              },
+              { name: upstream.name, clock: systemClock, log, fetch },
+            ),
             ...upstream.descriptor,
           },
           transport: transports[i] as (typeof transports)[number],

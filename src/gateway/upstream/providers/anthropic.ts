@@ -1,13 +1,17 @@
 import type { Secret } from '../../../kernel/secret.ts';
 import { type MemberChange, spliceBody } from '../../http/splice.ts';
+import type { CredentialSource } from '../credential-source.ts';
 import type { OutgoingRequest, Prepared, Provider, Verdict } from '../provider.ts';
 import { betasOf, createHeaderPicker, DEFAULT_ANTHROPIC_VERSION } from '../request-headers.ts';
+import { createFederation, type FederationOptions } from './anthropic-federation.ts';
+import type { ProviderParts } from './table.ts';
 
 export interface AnthropicOptions {
   readonly baseUrl: string | undefined;
   readonly credential:
     | { readonly kind: 'api_key'; readonly apiKey: Secret }
-    | { readonly kind: 'oauth_token'; readonly oauthToken: Secret };
+    | { readonly kind: 'oauth_token'; readonly oauthToken: Secret }
+    | { readonly kind: 'federation'; readonly federation: FederationOptions };
   /** Further headers of the operator's. */
   readonly headers: Readonly<Record<string, string>>;
   readonly forwardUserIdentity: boolean;
@@ -17,21 +21,33 @@ const DEFAULT_BASE_URL = 'https://api.anthropic.com';
 const OAUTH_BETA = 'oauth-2025-04-20';
 const PATHS = { messages: '/v1/messages', count_tokens: '/v1/messages/count_tokens' } as const;
 
-/** The Anthropic API, or anything else that speaks the Messages API. */
-export function createAnthropic(options: AnthropicOptions): Provider {
+/**
+ * The Anthropic API, or anything else that speaks the Messages API. Throws CodedError `config_invalid` for a federation
+ * without TLS.
+ */
+export function createAnthropic(options: AnthropicOptions, parts: ProviderParts): Provider {
   const base = new URL(options.baseUrl ?? DEFAULT_BASE_URL);
   const prefix = base.pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
-  const { credential } = options;
-  const neededBeta = credential.kind === 'oauth_token' ? OAUTH_BETA : undefined;
+  const credential = openCredential(options.credential, `${base.origin}${prefix}`, parts);
+  const neededBeta = options.credential.kind === 'api_key' ? undefined : OAUTH_BETA;
   const own = [
-    ...(credential.kind === 'api_key'
-      ? ['x-api-key', credential.apiKey.reveal()]
-      : ['authorization', `Bearer ${credential.oauthToken.reveal()}`]),
     'accept-encoding',
     'identity',
     ...Object.entries(options.headers).flatMap(([name, value]) => [name.toLowerCase(), value]),
   ];
   const pickHeaders = createHeaderPicker(Object.keys(options.headers));
+
+  const preparedWith = (credentialHeaders: readonly string[], request: OutgoingRequest): Prepared => {
+    const headers = pickHeaders(request.message);
+    headers.push(...credentialHeaders, ...own);
+    addProtocolHeaders(headers, request, neededBeta);
+    if (options.forwardUserIdentity) headers.push(...identityHeaders(request.caller));
+    return {
+      path: `${prefix}${PATHS[request.endpoint]}${request.query}`,
+      headers,
+      body: bodyFor(request),
+    };
+  };
 
   return {
     origin: base.origin,
@@ -40,20 +56,61 @@ export function createAnthropic(options: AnthropicOptions): Provider {
     boundsTimeToHeaders: true,
     countsTokens: true,
     prepare(request) {
-      const headers = pickHeaders(request.message);
-      headers.push(...own);
-      addProtocolHeaders(headers, request, neededBeta);
-      if (options.forwardUserIdentity) headers.push(...identityHeaders(request.caller));
-      return {
-        path: `${prefix}${PATHS[request.endpoint]}${request.query}`,
-        headers,
-        body: bodyFor(request),
-      } satisfies Prepared;
+      const headers = credential.headersFor(request);
+      if (!(headers instanceof Promise)) return preparedWith(headers, request);
+      return headers.then((late) => preparedWith(late, request));
     },
-    judge: ({ status, body }) => ({
+    judge: ({ status, body, request }) => ({
       verdict: verdictOf(status, body, options.forwardUserIdentity),
       shown: undefined,
+      isWorthRepeating: status === 401 && credential.refusedFor(request),
     }),
+  };
+}
+
+interface Credential {
+  /** Names and values in turn. */
+  headersFor(request: OutgoingRequest): readonly string[] | Promise<readonly string[]>;
+  /** The request was refused with what it got; true when it would get another one now. */
+  refusedFor(request: OutgoingRequest): boolean;
+}
+
+function openCredential(
+  credential: AnthropicOptions['credential'],
+  baseUrl: string,
+  parts: ProviderParts,
+): Credential {
+  switch (credential.kind) {
+    case 'api_key':
+      return lasting(['x-api-key', credential.apiKey.reveal()]);
+    case 'oauth_token':
+      return lasting(['authorization', `Bearer ${credential.oauthToken.reveal()}`]);
+    case 'federation':
+      return passing(createFederation(baseUrl, credential.federation, parts));
+  }
+}
+
+function lasting(headers: readonly string[]): Credential {
+  return { headersFor: () => headers, refusedFor: () => false };
+}
+
+function passing(source: CredentialSource<readonly string[]>): Credential {
+  const shown = new WeakMap<OutgoingRequest, readonly string[]>();
+  const noted = (headers: readonly string[], request: OutgoingRequest): readonly string[] => {
+    shown.set(request, headers);
+    return headers;
+  };
+  return {
+    headersFor(request) {
+      const headers = source.get();
+      return headers instanceof Promise
+        ? headers.then((late) => noted(late, request))
+        : noted(headers, request);
+    },
+    refusedFor(request) {
+      const headers = shown.get(request);
+      return headers !== undefined && source.refused(headers);
+    },
   };
 }
 
