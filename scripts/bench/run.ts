@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { freePort } from '../../test/support/free-port.ts';
 import { signInWithoutBrowser } from '../../test/support/oidc-provider.ts';
+import { bodyOf } from './body.ts';
 import { usageOf } from './cpu.ts';
 
 const Grant = z.object({ device_code: z.string(), verification_uri_complete: z.string() });
@@ -63,7 +64,7 @@ async function main(): Promise<void> {
   console.log('|---|---|---|---|---|---|---|---|');
   for (const scenario of cases) {
     const body = join(folder, `body-${scenario.bodyBytes}${scenario.query ? '-sse' : ''}.json`);
-    writeFileSync(body, bodyOf(scenario));
+    writeFileSync(body, bodyOf({ bodyBytes: scenario.bodyBytes, isStream: scenario.query !== '' }));
     const yardstick = nginx ? await measure(nginx.pid, nginx.url, scenario, body, token) : undefined;
     if (yardstick) print(scenario.name, 'nginx', yardstick);
     const figures = await measure(gateway.pid, gateway.url, scenario, body, token);
@@ -135,21 +136,6 @@ function print(name: string, target: string, figures: Figures, yardstick?: Figur
     ratio,
   ];
   console.log(`| ${columns.join(' | ')} |`);
-}
-
-/** Typical content: prose with escapes, split over a conversation, the model first. */
-function bodyOf(scenario: Case): string {
-  const paragraph =
-    'The function reads "config.json",\nfalls back to a default and returns the merged value.\\n\t';
-  const messages: { role: string; content: string }[] = [];
-  const whole = () =>
-    JSON.stringify({ model: 'claude-sonnet-4-5', max_tokens: 1024, stream: scenario.query !== '', messages });
-  for (let turn = 0; whole().length < scenario.bodyBytes; turn += 1) {
-    const missing = scenario.bodyBytes - whole().length;
-    const repeats = Math.max(1, Math.min(200, Math.floor(missing / (paragraph.length * 1.2))));
-    messages.push({ role: turn % 2 ? 'assistant' : 'user', content: paragraph.repeat(repeats) });
-  }
-  return whole();
 }
 
 async function startUpstream(): Promise<number> {
@@ -235,7 +221,7 @@ async function printFirstByte(upstream: string, gateway: string, token: string):
 }
 
 async function firstByteTimes(url: string, token: string, runs: number): Promise<number[]> {
-  const body = bodyOf({ name: '', bodyBytes: 16 * 1024, query: '?case=sse' });
+  const body = bodyOf({ bodyBytes: 16 * 1024, isStream: true });
   const times: number[] = [];
   for (let run = 0; run < runs + 50; run += 1) {
     const began = performance.now();

@@ -148,6 +148,12 @@ export const metrics = {
     help: 'Resident memory.',
     labels: [],
   },
+  usedHeap: {
+    name: 'sallyport_process_heap_used_bytes',
+    kind: 'gauge',
+    help: 'Memory in use by JavaScript objects, those included that wait to be collected.',
+    labels: [],
+  },
   openDescriptors: {
     name: 'sallyport_process_open_fds',
     kind: 'gauge',

@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises';
+import { getHeapStatistics } from 'node:v8';
 import type { Clock } from '../../kernel/clock.ts';
 import { metrics } from './metrics.ts';
 import type { Registry } from './registry.ts';
@@ -11,6 +12,7 @@ export function startProcessFigures(registry: Registry, version: string, clock: 
   const user = registry.cell(metrics.cpuSeconds, { mode: 'user' });
   const system = registry.cell(metrics.cpuSeconds, { mode: 'system' });
   const memory = registry.cell(metrics.residentMemory, {});
+  const heap = registry.cell(metrics.usedHeap, {});
   const busy = registry.cell(metrics.eventLoopBusy, {});
   registry.cell(metrics.buildInfo, { version, node: process.versions.node }).value = 1;
   registry.cell(metrics.processStart, {}).value = Math.round(clock.now() / 1000 - process.uptime());
@@ -20,6 +22,7 @@ export function startProcessFigures(registry: Registry, version: string, clock: 
     user.value = cpu.user / 1e6;
     system.value = cpu.system / 1e6;
     memory.value = process.memoryUsage.rss();
+    heap.value = getHeapStatistics().used_heap_size;
     busy.value = performance.eventLoopUtilization().active / 1000;
     const open = await openDescriptors();
     if (open !== undefined) registry.cell(metrics.openDescriptors, {}).value = open;

@@ -93,6 +93,7 @@ it('the process tells of itself', async () => {
     before.user / 1e6,
   );
   expect(read.value('sallyport_process_resident_memory_bytes')).toBeGreaterThan(1e6);
+  expect(read.value('sallyport_process_heap_used_bytes')).toBeGreaterThan(1e6);
   const startedAt = read.value('sallyport_process_start_time_seconds');
   expect(Math.abs(startedAt + process.uptime() - Date.now() / 1000)).toBeLessThan(60);
 });
