@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import type { AnswerSource, ScannedBody } from '../exchange.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { AnswerSource, GuardedFetch, ScannedBody } from '../exchange.ts';
 
 /**
  * What `plan`, `send` and `relay` know of a provider. A provider turns an accepted request and an upstream model id into an
@@ -24,6 +26,16 @@ export interface Provider {
   translate?(answer: TransportAnswer, request: OutgoingRequest): TransportAnswer;
   /** Ends what refreshes in the background. */
   close?(): void;
+}
+
+/** What a provider is made of, besides its own options. */
+export interface ProviderParts {
+  /** What the operator calls the upstream. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** For the provider's own token endpoints, where the operator names them. */
+  readonly fetch: GuardedFetch;
 }
 
 /** An answer whose head has arrived. */

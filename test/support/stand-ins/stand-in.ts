@@ -1,5 +1,4 @@
-import type { Provider } from '../../../src/gateway/upstream/provider.ts';
-import type { ProviderParts } from '../../../src/gateway/upstream/providers/table.ts';
+import type { Provider, ProviderParts } from '../../../src/gateway/upstream/provider.ts';
 
 /** A provider's stand-in, as the contract suite in test/contract/every-provider.ts wants it. */
 export interface StandInKind {

@@ -5,7 +5,7 @@ import { kindOfAddress, parseIpAddress } from '../../../kernel/ip-address.ts';
 import { escapeControl } from '../../../kernel/log.ts';
 import type { GuardedFetch } from '../../exchange.ts';
 import { type CredentialSource, createCredentialSource, type Lease } from '../credential-source.ts';
-import type { ProviderParts } from './table.ts';
+import type { ProviderParts } from '../provider.ts';
 
 /** Workload Identity Federation: the workload's own OpenID token is exchanged for one of the Anthropic API. */
 export interface FederationOptions {

@@ -1,10 +1,9 @@
 import type { Secret } from '../../../kernel/secret.ts';
 import { type MemberChange, spliceBody } from '../../http/splice.ts';
 import type { CredentialSource } from '../credential-source.ts';
-import type { OutgoingRequest, Prepared, Provider, Verdict } from '../provider.ts';
+import type { OutgoingRequest, Prepared, Provider, ProviderParts, Verdict } from '../provider.ts';
 import { betasOf, createHeaderPicker, DEFAULT_ANTHROPIC_VERSION } from '../request-headers.ts';
 import { createFederation, type FederationOptions } from './anthropic-federation.ts';
-import type { ProviderParts } from './table.ts';
 
 export interface AnthropicOptions {
   readonly baseUrl: string | undefined;

@@ -1,7 +1,4 @@
-import type { Clock } from '../../../kernel/clock.ts';
-import type { Log } from '../../../kernel/log.ts';
-import type { GuardedFetch } from '../../exchange.ts';
-import type { Provider } from '../provider.ts';
+import type { Provider, ProviderParts } from '../provider.ts';
 import { type AnthropicOptions, createAnthropic } from './anthropic.ts';
 
 /** Every provider this version serves: its options, by kind. Adding one is its file and a line in each place here. */
@@ -14,15 +11,6 @@ export type ProviderKind = keyof ProviderOptions;
 export type ProviderSettings = {
   [K in ProviderKind]: { readonly kind: K; readonly options: ProviderOptions[K] };
 }[ProviderKind];
-
-export interface ProviderParts {
-  /** What the operator calls the upstream. */
-  readonly name: string;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** For the provider's own token endpoints, where the operator names them. */
-  readonly fetch: GuardedFetch;
-}
 
 /** A provider's module, and the vendor's libraries behind it, are loaded when an upstream needs them. */
 const providers: {
