@@ -6,6 +6,7 @@ import { registerConfig } from './commands/config-validate.ts';
 import { registerEnv } from './commands/env.ts';
 import { endingFor } from './commands/exit-codes.ts';
 import { registerGateway } from './commands/gateway.ts';
+import { EXIT_CODES, helpColumns, helpLayout, notes } from './commands/help-layout.ts';
 import type { Host } from './commands/host.ts';
 import { registerLogin } from './commands/login.ts';
 import { registerLogout } from './commands/logout.ts';
@@ -50,11 +51,14 @@ export function createProgram(host: Host): Command {
     .helpOption('-h, --help', 'show what a command does, with an example')
     .helpCommand(false)
     .addHelpText('after', EXAMPLES)
+    .addHelpText('afterAll', notes(EXIT_CODES))
+    .configureHelp(helpLayout)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => host.stdout.write(text),
       // What is wrong with a command line is said below, in one sentence.
       writeErr: () => undefined,
+      getOutHelpWidth: () => helpColumns(process.stdout.columns),
     });
 
   program.commandsGroup('Developer:');

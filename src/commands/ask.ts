@@ -5,6 +5,7 @@ import type { GatewayApi } from '../client/gateway-api.ts';
 import type { Machine } from '../client/machine.ts';
 import type { MessageSummary } from '../client/message-stream.ts';
 import { CodedError, isCodedError } from '../kernel/coded-error.ts';
+import { notes } from './help-layout.ts';
 import type { Host } from './host.ts';
 
 interface AskOptions {
@@ -22,7 +23,7 @@ export function registerAsk(program: Command, host: Host, machine?: Machine): vo
     .argument('[prompt...]', 'the message')
     .option('--gateway-url <url>', 'the gateway (default: the one signed in to last)')
     .option('--model <id>', 'the model (default: the newest Sonnet you may use, or else the first model)')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', notes(EXAMPLES))
     .action((prompt: string[], options: AskOptions) => ask(host, prompt, options, machine));
 }
 

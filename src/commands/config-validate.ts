@@ -7,12 +7,15 @@ interface ValidateOptions {
   readonly env: boolean;
 }
 
+const EXAMPLE = '\nExample:\n  $ sallyport config validate gateway.yaml';
+
 export function registerConfig(program: Command, host: Host): void {
   program
     .command('config')
     .summary('check the configuration of a gateway')
     .description('Works on gateway.yaml, the configuration of a gateway.')
     .helpCommand(false)
+    .addHelpText('after', EXAMPLE)
     .command('validate')
     .argument('[file]', 'the configuration', 'gateway.yaml')
     .summary('name every problem of gateway.yaml')
@@ -20,7 +23,7 @@ export function registerConfig(program: Command, host: Host): void {
       'Names every problem of a configuration at once, with line, column and what to do. Exits with 2 when there is an error, with 0 when there are warnings only. --json prints {problems: [...]}.',
     )
     .option('--no-env', 'accept variables (${NAME}) that are not set here')
-    .addHelpText('after', '\nExample:\n  $ sallyport config validate gateway.yaml')
+    .addHelpText('after', EXAMPLE)
     .action((file: string, options: ValidateOptions) => validateConfig(host, file, options));
 }
 

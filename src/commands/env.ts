@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Machine } from '../client/machine.ts';
 import { CodedError } from '../kernel/coded-error.ts';
+import { notes } from './help-layout.ts';
 import type { Host } from './host.ts';
 
 interface EnvOptions {
@@ -18,7 +19,7 @@ export function registerEnv(program: Command, host: Host, machine?: Machine): vo
     )
     .option('--gateway-url <url>', 'the gateway (default: the one signed in to last)')
     .option('--shell <name>', 'sh, fish or powershell (default: the one in use)')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', notes(EXAMPLES))
     .action((options: EnvOptions) => printEnv(host, options, machine));
 }
 

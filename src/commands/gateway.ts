@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { notes } from './help-layout.ts';
 import type { Host } from './host.ts';
 import type { GatewayCommandOptions } from './prepared-gateway.ts';
 
@@ -16,19 +17,19 @@ export function registerGateway(program: Command, host: Host, version: string): 
     .addOption(
       new Option('--data <dir>', 'with --dev: keep the store in this folder (default: a temporary one)'),
     )
-    .addHelpText(
-      'after',
-      `
-With --dev nothing needs to be configured; --config then fills in only what the file leaves out. With ANTHROPIC_API_KEY set, the
-Anthropic API answers instead of the practice model.
-
-Examples:
-  $ sallyport gateway --dev
-  $ sallyport gateway --config gateway.yaml --check
-  $ sallyport gateway --config gateway.yaml`,
-    )
+    .addHelpText('after', notes(EXAMPLES))
     .action(async (options: GatewayCommandOptions) => {
       const { runGateway } = await import('./gateway-run.ts');
       await runGateway(host, options, version);
     });
 }
+
+const EXAMPLES = `
+With --dev nothing needs to be configured; with --config as well, it fills in only what the file leaves out. With ANTHROPIC_API_KEY set, the Anthropic API answers instead of the practice model.
+
+SIGTERM and SIGINT let the answers under way come to their end; a second signal does not wait for them.
+
+Examples:
+  $ sallyport gateway --dev
+  $ sallyport gateway --config gateway.yaml --check
+  $ sallyport gateway --config gateway.yaml`;

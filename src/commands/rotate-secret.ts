@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { notes } from './help-layout.ts';
 import type { Host } from './host.ts';
 import type { RotateOptions } from './rotate-secret-options.ts';
 
@@ -19,7 +20,7 @@ export function registerRotateSecret(program: Command, host: Host): void {
     .option('--now', 'replace the secret outright: every session ends')
     .option('--dry-run', 'show what would change, secrets masked, and change nothing')
     .option('--print', 'only print a new secret')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', notes(EXAMPLES))
     .action(async (options: RotateOptions) => {
       const { rotateSecret } = await import('./rotate-secret-run.ts');
       await rotateSecret(host, options);
@@ -27,9 +28,7 @@ export function registerRotateSecret(program: Command, host: Host): void {
 }
 
 const EXAMPLES = `
-Where the first entry is a plain text, the new one stands in the file as well. Where it is \${file:/path}, the new secret goes into
-/path.<date>. Where it is \${NAME}, the new entry is \${NAME_<date>} and the value is printed once. The file as it was stays
-beside it as <file>.bak. Restart the gateways after each step: they read the file when they start.
+Where the first entry is a plain text, the new one stands in the file as well. Where it is \${file:/path}, the new secret goes into /path.<date>. Where it is \${NAME}, the new entry is \${NAME_<date>} and the value is printed once. The file as it was stays beside it as <file>.bak. Restart the gateways after each step: they read the file when they start.
 
 Without a terminal, --finish needs --yes when sessions would have to sign in again.
 

@@ -4,6 +4,7 @@ import type { Machine } from '../client/machine.ts';
 import { CodedError } from '../kernel/coded-error.ts';
 import type { SignedIn } from './developer.ts';
 import { inOneLine } from './exit-codes.ts';
+import { notes } from './help-layout.ts';
 import type { Host } from './host.ts';
 
 interface RunOptions {
@@ -22,10 +23,7 @@ export function registerRun(program: Command, host: Host, machine?: Machine): vo
     .argument('<command...>', 'the command and its arguments, after --')
     .option('--gateway-url <url>', 'the gateway (default: the one signed in to last)')
     .option('--direct', 'give the command the gateway and a token themselves; the token is not renewed')
-    .addHelpText(
-      'after',
-      '\nExample:\n  $ sallyport run -- claude -p "What changed in this repository today?"',
-    )
+    .addHelpText('after', notes(EXAMPLES))
     .action((command: string[], options: RunOptions) => run(host, command, options, machine));
 }
 
@@ -122,3 +120,9 @@ function notStarted(command: string, cause: Error): CodedError {
     cause,
   });
 }
+
+const EXAMPLES = `
+Ends with the exit code of the command; 127 when there is no such command, 126 when it cannot be run.
+
+Example:
+  $ sallyport run -- claude -p "What changed in this repository today?"`;

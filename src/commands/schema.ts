@@ -4,6 +4,7 @@ import { Argument, type Command, InvalidArgumentError } from 'commander';
 import { CodedError } from '../kernel/coded-error.ts';
 import { makeFolder } from '../kernel/make-folder.ts';
 import { systemReason } from './config-file-edit.ts';
+import { notes } from './help-layout.ts';
 import type { Host } from './host.ts';
 
 const NAMES = ['gateway', 'audit-event'] as const;
@@ -19,7 +20,7 @@ export function registerSchema(program: Command, host: Host): void {
       new Argument('[name]', 'what to describe').choices(NAMES).default('gateway').argParser(parseName),
     )
     .option('--out <dir>', 'write <name>.schema.json there instead')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', notes(EXAMPLES))
     .action((name: Name, { out }: { out?: string }) => printSchema(host, name, out));
 }
 

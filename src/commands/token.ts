@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Machine } from '../client/machine.ts';
+import { notes } from './help-layout.ts';
 import type { Host } from './host.ts';
 
 const GATEWAY_URL = ['--gateway-url <url>', 'the gateway (default: the one signed in to last)'] as const;
@@ -13,7 +14,7 @@ export function registerToken(program: Command, host: Host, machine?: Machine): 
         'certificate than the trusted one, nothing is printed.',
     )
     .option(...GATEWAY_URL)
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', notes(EXAMPLES))
     .action((options: { gatewayUrl?: string }) => printToken(host, options, machine));
 }
 
@@ -33,7 +34,8 @@ export async function printToken(
 
 const EXAMPLES = `
 Example:
-  $ curl -H "Authorization: Bearer $(sallyport token)" https://gateway.example.com/v1/models
+  $ curl -H "Authorization: Bearer $(sallyport token)" \\
+      https://gateway.example.com/v1/models
 
 As the credential helper of Claude Code, in its settings:
   "apiKeyHelper": "sallyport token"`;
