@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Deployment, SECRETS, startDeployment } from '../support/deployment.ts';
 import { type Answer, ask, createDeviceFlow } from '../support/device-flow.ts';
+import { newEmbeddedFolder } from '../support/embedded-store.ts';
 import { type GatewayProcess, transcript } from '../support/gateway-process.ts';
 import { expectNoLeaks } from '../support/leaks.ts';
 
@@ -26,7 +27,7 @@ const events = (name: string): Record<string, unknown>[] =>
 async function open(target: string, onFailure: 'continue' | 'refuse'): Promise<void> {
   symlinkSync(target, at('audit.jsonl'));
   deployment = await startDeployment({
-    store: { embedded: at('store') },
+    store: { embedded: await newEmbeddedFolder(at('store')) },
     config: { log: { audit: `file:${at('audit.jsonl')}`, on_audit_failure: onFailure } },
   });
   [gateway] = deployment.gateways;

@@ -7,6 +7,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Deployment, SECRETS, startDeployment } from '../support/deployment.ts';
 import { createDeviceFlow } from '../support/device-flow.ts';
+import { newEmbeddedFolder } from '../support/embedded-store.ts';
 import { transcript } from '../support/gateway-process.ts';
 import { expectNoLeaks } from '../support/leaks.ts';
 import { answerEvents, json, message, refusal, startStream, stream } from '../support/upstream.ts';
@@ -23,7 +24,7 @@ let refreshToken: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sallyport-inference-'));
   deployment = await startDeployment({
-    store: { embedded: join(folder, 'store') },
+    store: { embedded: await newEmbeddedFolder(join(folder, 'store')) },
     config: {
       managed: { policies: [{ match: {}, cli: { availableModels: ['sonnet'] } }] },
       limits: { max_request_bytes: 12_000_000 },

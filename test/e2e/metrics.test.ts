@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Deployment, SECRETS, startDeployment } from '../support/deployment.ts';
 import { ask, createDeviceFlow } from '../support/device-flow.ts';
+import { newEmbeddedFolder } from '../support/embedded-store.ts';
 import { expectNoLeaks } from '../support/leaks.ts';
 import { readMetrics } from '../support/metrics-page.ts';
 import {
@@ -44,7 +45,7 @@ beforeAll(async () => {
     auth: { api_key: SECRETS.upstreamKey },
   });
   deployment = await startDeployment({
-    store: { embedded: join(folder, 'store') },
+    store: { embedded: await newEmbeddedFolder(join(folder, 'store')) },
     config: {
       metrics: { listen: '127.0.0.1:0' },
       upstreams: [upstream('first', first), upstream('second', second)],
@@ -268,7 +269,7 @@ it('a gateway whose metrics address is taken does not start, and names the key',
   const started = deployment.start({
     ...config,
     listen: { host: '127.0.0.1', port: 0, public_url: deployment.publicUrl },
-    store: { embedded: join(folder, 'another') },
+    store: { embedded: await newEmbeddedFolder(join(folder, 'another')) },
     metrics: { listen: `127.0.0.1:${port}` },
   });
   await expect(started).rejects.toThrow(

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TokenResponse } from '../../src/kernel/protocol.ts';
 import { type Deployment, SECRETS, startDeployment } from '../support/deployment.ts';
 import { type Answer, ask, createDeviceFlow } from '../support/device-flow.ts';
+import { newEmbeddedFolder } from '../support/embedded-store.ts';
 import { transcript } from '../support/gateway-process.ts';
 import { expectNoLeaks } from '../support/leaks.ts';
 import { describeWithPostgres, startPrivatePostgres } from '../support/postgres.ts';
@@ -44,7 +45,9 @@ describe('while the identity provider is in trouble', () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sallyport-outage-'));
-    deployment = await startDeployment({ store: { embedded: join(folder, 'store') } });
+    deployment = await startDeployment({
+      store: { embedded: await newEmbeddedFolder(join(folder, 'store')) },
+    });
     [{ url }] = deployment.gateways;
     flow = createDeviceFlow({ url });
     tokens = tokensOf(await flow.signIn('practice-ada'));

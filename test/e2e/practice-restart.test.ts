@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createDeviceFlow } from '../support/device-flow.ts';
+import { newEmbeddedFolder } from '../support/embedded-store.ts';
 import { freePort } from '../support/free-port.ts';
 import { type GatewayProcess, startGatewayProcess, transcript } from '../support/gateway-process.ts';
 import { expectNoLeaks } from '../support/leaks.ts';
@@ -16,6 +17,7 @@ const start = () => startGatewayProcess({ config, args: ['--dev', '--data', join
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sallyport-restart-'));
   config = JSON.stringify({ listen: { port: await freePort() } });
+  await newEmbeddedFolder(join(folder, 'data/store'));
   gateway = await start();
 });
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ask } from '../support/device-flow.ts';
+import { newEmbeddedFolder } from '../support/embedded-store.ts';
 import {
   followLines,
   type GatewayProcess,
@@ -35,7 +36,8 @@ const stored = (): Stored => JSON.parse(readFileSync(sessionFile(), 'utf8'));
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sallyport-refused-'));
   env = { SALLYPORT_CONFIG_DIR: folder };
-  gateway = await startGatewayProcess();
+  await newEmbeddedFolder(join(folder, 'data/store'));
+  gateway = await startGatewayProcess({ args: ['--data', join(folder, 'data')] });
   const login = startSallyport(['login', '--gateway-url', gateway.url, '--no-browser', '--yes'], { env });
   const output = followLines(login);
   const closed = new Promise((resolve) => login.once('close', resolve));

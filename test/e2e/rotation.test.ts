@@ -11,6 +11,7 @@ import { auditEventSchema } from '../../src/gateway/doors/audit-event-schema.ts'
 import { paths } from '../../src/kernel/protocol.ts';
 import { type Deployment, SECRETS, startDeployment } from '../support/deployment.ts';
 import { ask, createDeviceFlow } from '../support/device-flow.ts';
+import { newEmbeddedFolder } from '../support/embedded-store.ts';
 import { type GatewayProcess, startGatewayProcess, transcript } from '../support/gateway-process.ts';
 import { expectNoLeaks } from '../support/leaks.ts';
 
@@ -28,7 +29,9 @@ describe('rotating the signing secret of a running gateway', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'sallyport-rotation-'));
     file = join(folder, 'gateway.yaml');
-    deployment = await startDeployment({ store: { embedded: join(folder, 'store') } });
+    deployment = await startDeployment({
+      store: { embedded: await newEmbeddedFolder(join(folder, 'store')) },
+    });
     gateway = deployment.gateways[0];
     flow = createDeviceFlow(gateway);
     await writeFile(file, JSON.stringify(deployment.configs[0], null, 2));

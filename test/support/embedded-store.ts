@@ -30,8 +30,7 @@ export async function openEmbeddedStore(): Promise<EmbeddedStore> {
 }
 
 /** A folder for `store.embedded` with empty tables, for a process to open. */
-export async function newEmbeddedFolder(): Promise<string> {
-  const folder = newFolder();
+export async function newEmbeddedFolder(folder = newFolder()): Promise<string> {
   cpSync(await emptyStore(), folder, { recursive: true });
   return folder;
 }
