@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { paths } from '../../src/kernel/protocol.ts';
 import { json, type StandIn, startStandIn } from '../client/stand-in-gateway.ts';
-import { sallyport, startSallyport } from '../support/gateway-process.ts';
+import { INHERITED_ENV, sallyport, startSallyport } from '../support/gateway-process.ts';
 
 const cli = fileURLToPath(new URL('../../bin/cli.js', import.meta.url));
 const FULL = '/dev/full';
@@ -63,7 +63,7 @@ afterAll(async () => {
 async function intoFullDisk(...args: readonly string[]) {
   const full = openSync(FULL, 'w');
   const child = spawn(process.execPath, [cli, ...args], {
-    env: { PATH: process.env['PATH'] ?? '', HOME: folder, ...env },
+    env: { ...INHERITED_ENV, HOME: folder, ...env },
     stdio: ['ignore', full, 'pipe'],
   });
   closeSync(full);

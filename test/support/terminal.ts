@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
-import { transcript } from './gateway-process.ts';
+import { INHERITED_ENV, transcript } from './gateway-process.ts';
 
 const cli = fileURLToPath(new URL('../../bin/cli.js', import.meta.url));
 
@@ -55,7 +55,7 @@ export function startInTerminal(
     ],
     {
       env: {
-        PATH: process.env['PATH'] ?? '',
+        ...INHERITED_ENV,
         HOME: tmpdir(),
         TERM: 'xterm-256color',
         SHELL: '/bin/sh',
