@@ -1,0 +1,51 @@
+import { type MemberChange, spliceBody } from '../../http/splice.ts';
+import type { OutgoingRequest, Prepared } from '../provider.ts';
+import { betasOf, createHeaderPicker, DEFAULT_ANTHROPIC_VERSION } from '../request-headers.ts';
+
+export interface MessagesFormatOptions {
+  /** Path of the base URL, without `/v1` and without a `/` at the end. */
+  readonly prefix: string;
+  /** Sent with every request, and never taken from the client. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The request in the Messages API's own format, all but its credential: for clouds that speak it. */
+export type PrepareMessages = (request: OutgoingRequest) => Prepared;
+
+const PATHS = { messages: '/v1/messages', count_tokens: '/v1/messages/count_tokens' } as const;
+
+export function createMessagesFormat({ prefix, headers }: MessagesFormatOptions): PrepareMessages {
+  const pickHeaders = createHeaderPicker(Object.keys(headers));
+  const own = [
+    'accept-encoding',
+    'identity',
+    ...Object.entries(headers).flatMap(([name, value]) => [name.toLowerCase(), value]),
+  ];
+  return (request) => ({
+    path: `${prefix}${PATHS[request.endpoint]}${request.query}`,
+    headers: [...pickHeaders(request.message), ...own, ...protocolHeaders(request)],
+    body: bodyFor(request),
+  });
+}
+
+/** The path of a base URL as operators write it, with or without `/v1`. */
+export function messagesPrefix({ pathname }: URL): string {
+  return pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
+}
+
+function protocolHeaders({ message: { headers }, message }: OutgoingRequest): string[] {
+  const version = [headers['anthropic-version']].flat()[0] ?? DEFAULT_ANTHROPIC_VERSION;
+  const own = ['anthropic-version', version];
+  const betas = betasOf(message, undefined);
+  if (betas !== undefined) own.push('anthropic-beta', betas);
+  if (headers['content-type'] === undefined) own.push('content-type', 'application/json');
+  return own;
+}
+
+/** The client's bytes, but for the model's name where it differs and the gateway's own tags. */
+function bodyFor({ body, upstreamModel }: OutgoingRequest): Buffer {
+  const changes: MemberChange[] = [];
+  if (body.model !== upstreamModel) changes.push(['model', JSON.stringify(upstreamModel)]);
+  if (body.members.has('tags')) changes.push(['tags', undefined]);
+  return changes.length === 0 ? body.bytes : spliceBody(body, changes);
+}
