@@ -17,7 +17,7 @@ import { registerSchema } from './commands/schema.ts';
 import { registerStatus } from './commands/status.ts';
 import { createSystemHost } from './commands/system-host.ts';
 import { registerToken } from './commands/token.ts';
-import { usageSentence } from './commands/usage-error.ts';
+import { usageSentence, withCommandName } from './commands/usage-error.ts';
 import { CodedError, isCodedError } from './kernel/coded-error.ts';
 
 const USAGE = 2;
@@ -94,6 +94,7 @@ async function run(program: Command, host: Host, args: readonly string[]): Promi
     await program.parseAsync([...args], { from: 'user' });
     return 0;
   } catch (error) {
+    if (isCodedError(error, 'bad_usage')) return report(withCommandName(error, program, args), host);
     if (!(error instanceof CommanderError)) return report(error, host);
     const sentence = usageSentence(error, program, args);
     if (sentence) host.stderr.write(`${host.colour.red('Error:')} ${sentence}\n`);

@@ -96,7 +96,8 @@ const again = ({ seconds }: Facts) =>
 export const failures: Readonly<Record<ErrorCode, Failure>> = {
   bad_usage: {
     exitCode: USAGE,
-    sentence: (_facts, detail) => `${detail ?? 'The command was not understood'} (see --help)`,
+    sentence: ({ command = 'sallyport' }, detail) =>
+      `${detail ?? 'The command was not understood'} (see ${command} --help)`,
   },
   interrupted: { exitCode: INTERRUPTED, sentence: () => 'Interrupted' },
   command_failed: { exitCode: FAILED, sentence: (_facts, detail) => detail ?? '' },
@@ -291,7 +292,11 @@ export const failures: Readonly<Record<ErrorCode, Failure>> = {
   sign_in_refused: { exitCode: NOT_SIGNED_IN, sentence: () => 'The sign-in could not be completed' },
 
   config_invalid: { exitCode: USAGE, sentence: says('The configuration has problems') },
-  config_unreadable: { exitCode: USAGE, sentence: says('The configuration cannot be read') },
+  config_unreadable: {
+    exitCode: USAGE,
+    sentence: (_facts, detail) =>
+      `${detail ?? 'The configuration cannot be read'}; check the path, and that this user may read it`,
+  },
   config_not_writable: { exitCode: FAILED, sentence: says('The configuration cannot be written') },
   rotation_too_early: {
     exitCode: FAILED,

@@ -49,7 +49,10 @@ async function write(file: string, text: string): Promise<void> {
   } catch (cause) {
     const reason = systemReason(cause);
     if (reason === undefined) throw cause;
-    throw new CodedError('command_failed', { detail: `${file} cannot be written: ${reason}`, cause });
+    throw new CodedError('command_failed', {
+      detail: `${file} cannot be written: ${reason}; name another folder with --out`,
+      cause,
+    });
   }
 }
 

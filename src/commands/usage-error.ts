@@ -1,5 +1,6 @@
 import type { Command, CommanderError } from 'commander';
 import { printable } from '../client/printable.ts';
+import { withFacts } from '../kernel/coded-error.ts';
 
 /**
  * What commander found wrong with a command line, as one sentence that says what is allowed and where to read on. Empty
@@ -50,6 +51,11 @@ const problems: Readonly<Record<string, (message: string, command: Command) => P
     sentence: `${pathOf(command)} does not know ${first(message)}; it takes ${listed(choicesOf(command), 'or')}`,
   }),
 };
+
+/** The error of a command with the name that its help is found under. */
+export function withCommandName(error: unknown, program: Command, args: readonly string[]): unknown {
+  return withFacts(error, { command: pathOf(namedCommand(program, args)) });
+}
 
 /** The command that the words before the mistake lead to. */
 function namedCommand(program: Command, args: readonly string[]): Command {

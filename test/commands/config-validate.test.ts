@@ -141,7 +141,7 @@ ${wrong}:9:15 error session.jwt_secret must be a secret of at least 32 bytes, fo
     expect(await validate([nowhere])).toEqual({
       exitCode: 2,
       stdout: '',
-      stderr: `${nowhere} cannot be read: there is no such file\n`,
+      stderr: `${nowhere} cannot be read: there is no such file; check the path, and that this user may read it\n`,
     });
   });
 

@@ -32,6 +32,12 @@ describe('a command line that makes no sense', () => {
       'sallyport schema does not know gatewy; it takes gateway or audit-event \\(see sallyport schema --help\\)',
     ],
     [['run'], 'sallyport run needs the argument <command> \\(see sallyport run --help\\)'],
+    [['ask'], 'There is nothing to ask: give a message \\(see sallyport ask --help\\)'],
+    [['rotate-secret', '--force'], '--force goes with --finish \\(see sallyport rotate-secret --help\\)'],
+    [
+      ['config', 'validate', '/no/such.yaml'],
+      '/no/such.yaml cannot be read: there is no such file; check the path, and that this user may read it',
+    ],
     [['a\u001b[31mb'], 'sallyport has no command a\\[31mb, only .*'],
   ])('%j is answered in one sentence that says what is allowed', async (args, sentence) => {
     const { code, stdout, stderr } = await sallyport(args);
