@@ -11,7 +11,7 @@ export interface Failure {
 
 /**
  * What the client gets when no upstream served, in order of preference: the last 429, the last 529, the gateway's own
- * refused credential, the last 404, the last 501, else `upstreams_failed` with the number of configured upstreams.
+ * refused credential, the last 404 (or what else says that the model is not there), the last 501, else `upstreams_failed` with the number of configured upstreams.
  * Throws CodedError `upstream_credentials`, `not_supported`, `upstreams_failed`, and `request_too_large` when no upstream
  * could be asked for the body's size.
  */
@@ -20,12 +20,17 @@ export function finalFailure(failures: readonly Failure[], configured: number): 
   const busy = lastWith(429) ?? lastWith(529);
   if (busy) return busy;
   if (failures.some(isCredentialFailure)) throw new CodedError('upstream_credentials');
-  const missing = lastWith(404) ?? lastWith(501);
+  const missing = lastWith(404) ?? lastMissing(failures) ?? lastWith(501);
   if (missing) return missing;
   if (failures.some(({ verdict }) => verdict === 'unsupported')) throw new CodedError('not_supported');
   if (failures.length > 0 && failures.every(({ verdict }) => verdict === 'too_large'))
     throw new CodedError('request_too_large');
   throw new CodedError('upstreams_failed', { facts: { attempted: configured } });
+}
+
+/** Some clouds say in a 400 that they do not have the model. */
+function lastMissing(failures: readonly Failure[]): Answer | undefined {
+  return failures.findLast(({ verdict, answer }) => verdict === 'model_missing' && answer)?.answer;
 }
 
 /** The upstream refused the credential, or there was none to show. An account without money is another matter. */

@@ -49,6 +49,12 @@ describe('when no upstream served, the developer gets', () => {
     expect(outcome([{ verdict: 'account', answer: answered(400).answer }])).toBe('upstreams_failed');
   });
 
+  it('what says in a 400 that the model is not there, after a 404 and before a 501', () => {
+    const missing: Failure = { verdict: 'model_missing', answer: answered(400).answer };
+    expect(outcome([missing, answered(501), answered(500)])).toBe('400 from u400');
+    expect(outcome([answered(404), missing])).toBe('404 from u404');
+  });
+
   it('upstreams_failed with the number of configured upstreams, asked or not', () => {
     expect(() => finalFailure([unreachable], 3)).toThrow(
       expect.objectContaining({ facts: { attempted: 3 } }),
