@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -75,6 +76,14 @@ describe('the verdict of a soak', () => {
     expect(judge(samples(undefined, 7)).kind).toBe('flat');
     expect(judge(samples(({ minutes }) => ({ minutes: minutes * 10 }), 5)).kind).toBe('too short to judge');
   });
+});
+
+it('the limits are those of docs/performance.md', () => {
+  const page = readFileSync(fileURLToPath(new URL('../docs/performance.md', import.meta.url)), 'utf8');
+  const rows = [...page.matchAll(/^\| [\w ,]+ \| (\d+) (?:MB|ms|each) \|$/gm)];
+  const { rssMegabytes, heapMegabytes, descriptors, sockets, lagMs } = LIMITS;
+  expect(descriptors).toBe(sockets);
+  expect(rows.map(([, limit]) => Number(limit))).toEqual([rssMegabytes, heapMegabytes, descriptors, lagMs]);
 });
 
 describe('npm run soak', () => {
