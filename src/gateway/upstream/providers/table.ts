@@ -1,9 +1,13 @@
 import type { Provider, ProviderParts } from '../provider.ts';
 import { type AnthropicOptions, createAnthropic } from './anthropic.ts';
+import type { AnthropicAwsOptions } from './anthropic-aws.ts';
+import type { MantleOptions } from './mantle.ts';
 
 /** Every provider this version serves: its options, by kind. Adding one is its file and a line in each place here. */
 export interface ProviderOptions {
   readonly anthropic: AnthropicOptions;
+  readonly anthropicAws: AnthropicAwsOptions;
+  readonly mantle: MantleOptions;
 }
 
 export type ProviderKind = keyof ProviderOptions;
@@ -20,6 +24,9 @@ const providers: {
   ) => Provider | Promise<Provider>;
 } = {
   anthropic: createAnthropic,
+  anthropicAws: async (options, parts) =>
+    (await import('./anthropic-aws.ts')).createAnthropicAws(options, parts),
+  mantle: async (options, parts) => (await import('./mantle.ts')).createMantle(options, parts),
 };
 
 export async function createProvider<K extends ProviderKind>(

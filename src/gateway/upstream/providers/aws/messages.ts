@@ -1,0 +1,62 @@
+import type { Secret } from '../../../../kernel/secret.ts';
+import { codesOf, readJson } from '../../cloud-error-shapes.ts';
+import { type CloudErrorRules, cloudJudgement } from '../../cloud-errors.ts';
+import type { Judgement, Provider, ProviderParts, Refusal } from '../../provider.ts';
+import { createMessagesFormat } from '../messages-format.ts';
+import { createAwsAuthorisation } from './authorisation.ts';
+import type { AwsCredentialOptions } from './credentials.ts';
+
+/** An endpoint of AWS that speaks the Messages API. */
+export interface AwsMessagesOptions {
+  readonly origin: string;
+  /** What paths begin with, before `/v1`. */
+  readonly prefix: string;
+  readonly region: string;
+  /** The name that its requests are signed under. */
+  readonly service: string;
+  readonly credential: AwsCredentialOptions | { readonly kind: 'api_key'; readonly apiKey: Secret };
+  /** Of the operator's and of the endpoint's own. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly sendsPings: boolean;
+  /** Says on a 400 that something is wrong with the account, where no code does. */
+  readonly accountTrouble?: RegExp;
+}
+
+const RULES: CloudErrorRules = { codes: {} };
+/** The keys are over, or not yet known everywhere: others may be had. An account without rights has the right keys. */
+const STALE: ReadonlySet<string> = new Set([
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'InvalidClientTokenId',
+  'UnrecognizedClientException',
+]);
+
+export function createAwsMessages(options: AwsMessagesOptions, parts: ProviderParts): Provider {
+  const { origin, service, region, credential } = options;
+  const prepareMessages = createMessagesFormat(options);
+  const { host } = new URL(origin);
+  const authorisation = createAwsAuthorisation(credential, { service, region, host }, parts);
+  return {
+    origin,
+    sendsPings: options.sendsPings,
+    maxBodyBytes: undefined,
+    boundsTimeToHeaders: false,
+    countsTokens: true,
+    prepare: (request) => authorisation.authorise(prepareMessages(request), request),
+    judge(refusal) {
+      const judgement = judged(refusal, options.accountTrouble);
+      if (!isStale(refusal) || !authorisation.refused(refusal.request)) return judgement;
+      return { ...judgement, isWorthRepeating: true };
+    },
+  };
+}
+
+function judged(refusal: Refusal, accountTrouble: RegExp | undefined): Judgement {
+  const judgement = cloudJudgement(refusal, RULES);
+  if (refusal.status !== 400 || !accountTrouble?.test(refusal.body.toString())) return judgement;
+  return { ...judgement, verdict: 'account' };
+}
+
+function isStale({ status, headers, body }: Refusal): boolean {
+  return status === 401 || codesOf(headers, readJson(body)).some((code) => STALE.has(code));
+}
