@@ -1,8 +1,13 @@
 import type { BodyMember, ScannedBody } from '../exchange.ts';
 import { skipWhitespace } from './json-syntax.ts';
 
-/** A change to one top-level member: another value (JSON text), or `undefined` to leave the member out. */
-export type MemberChange = readonly [key: string, value: string | undefined];
+/** A change to one top-level member: another value (JSON text), `undefined` to leave it out, or others in its place. */
+export type MemberChange = readonly [key: string, value: string | undefined | MembersInstead];
+
+export interface MembersInstead {
+  /** One member or more, as they stand in an object: `"a":1,"b":2`. */
+  readonly members: string;
+}
 
 const COMMA = 0x2c;
 
@@ -24,7 +29,9 @@ export function spliceBody(body: ScannedBody, changes: readonly MemberChange[]):
   const cuts: Cut[] = [];
   for (const { member, value } of present) {
     if (value === undefined) remove(body.bytes, member, cuts);
-    else cuts.push({ start: member.valueStart, end: member.valueEnd, insert: Buffer.from(value) });
+    else if (typeof value === 'string')
+      cuts.push({ start: member.valueStart, end: member.valueEnd, insert: Buffer.from(value) });
+    else cuts.push({ start: member.keyStart, end: member.valueEnd, insert: Buffer.from(value.members) });
   }
   return applied(body.bytes, cuts);
 }

@@ -36,7 +36,7 @@ describe('splicing', () => {
           for (const [key, value] of changes) {
             if (!Object.hasOwn(expected, key)) continue;
             if (value === undefined) delete expected[key];
-            else expected[key] = JSON.parse(value);
+            else expected[key] = JSON.parse(String(value));
           }
           const spliced = spliceBody(scanBody(bytes), changes).toString();
           expect(JSON.stringify(JSON.parse(spliced))).toBe(JSON.stringify(expected));
@@ -50,6 +50,17 @@ describe('splicing', () => {
     const text = ' { "a" : 1e2 , "model"\t:\n"claude" ,\r"b":"\\u00e9" } ';
     expect(splice(text, ['model', '"other"'])).toBe(text.replace('"claude"', '"other"'));
     expect(splice(text, ['model', undefined])).toBe(' { "a" : 1e2 , "b":"\\u00e9" } ');
+  });
+
+  it('puts members in the place of one', () => {
+    const instead = { members: '"x":1,"y":[2]' };
+    expect(splice('{"a":1, "model" : "m" }', ['model', instead])).toBe('{"a":1, "x":1,"y":[2] }');
+    expect(splice('{"model":"m","stream":true}', ['model', instead], ['stream', undefined])).toBe(
+      '{"x":1,"y":[2]}',
+    );
+    expect(splice('{"stream":true,"tags":{},"model":"m"}', ['stream', undefined], ['model', instead])).toBe(
+      '{"tags":{},"x":1,"y":[2]}',
+    );
   });
 
   it('hands back the very body when there is nothing to change', () => {
