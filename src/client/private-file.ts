@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, open, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CodedError } from '../kernel/coded-error.ts';
+import { makeFolder } from '../kernel/make-folder.ts';
 
 const OTHERS = 0o077;
 
@@ -55,10 +56,16 @@ export async function writePrivateFile(path: string, text: string, platform: Nod
 
 /**
  * Makes a folder that only its owner may enter. One that exists stays as it is, but one that others may write to is
- * refused with `unsafe_file_mode`: they could replace what lies in it.
+ * refused with `unsafe_file_mode`: they could replace what lies in it. Throws `command_failed` for one that cannot be made.
  */
 export async function makePrivateFolder(folder: string, platform: NodeJS.Platform): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  try {
+    makeFolder(folder, 0o700);
+  } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? cause.code : 'no reason given';
+    const detail = `${folder} cannot be made (${reason}): sessions are kept there; name a folder of your own in SALLYPORT_CONFIG_DIR`;
+    throw new CodedError('command_failed', { detail, cause });
+  }
   if (platform === 'win32') return;
   const { mode } = await stat(folder);
   const isSticky = (mode & 0o1000) !== 0;
