@@ -22,9 +22,9 @@ export interface CredentialOptions<T> {
   readonly name: string;
   /** Gets a new one from wherever it comes; its errors name no secrets. */
   readonly load: () => Promise<Lease<T>>;
-  /** This long before its end a credential is renewed while requests go on with it. */
+  /** This long before its end, or at half its life, a credential is renewed while requests go on with it. */
   readonly renewAheadMs?: number;
-  /** This long before its end nobody is given it any more. */
+  /** This long before its end, or in the last quarter of its life, nobody is given it any more. */
   readonly unusableMs?: number;
 }
 
@@ -42,14 +42,21 @@ export function createCredentialSource<T>(
   let lease: Lease<T> | undefined;
   let renewal: Promise<T> | undefined;
   let failure: { readonly error: CodedError; readonly untilMs: number } | undefined;
+  let leasedAtMs = 0;
   let renewedAtMs = Number.NEGATIVE_INFINITY;
 
-  const lastsLonger = (ms: number): boolean =>
-    lease !== undefined && (lease.expiresAtMs === undefined || lease.expiresAtMs - clock.now() > ms);
+  /** Of a short life only a part is given up: else such a credential would be renewed for every request. */
+  const lastsLonger = (ms: number, partOfLife: number): boolean => {
+    if (!lease) return false;
+    if (lease.expiresAtMs === undefined) return true;
+    const givenUpMs = Math.min(ms, (lease.expiresAtMs - leasedAtMs) * partOfLife);
+    return lease.expiresAtMs - clock.now() > givenUpMs;
+  };
 
   const renew = async (): Promise<T> => {
     try {
       lease = await load();
+      leasedAtMs = clock.now();
       renewedAtMs = clock.monotonicMs();
       failure = undefined;
       return lease.value;
@@ -78,8 +85,8 @@ export function createCredentialSource<T>(
 
   return {
     get() {
-      if (!lease || !lastsLonger(unusableMs)) return renewOnce();
-      if (!lastsLonger(renewAheadMs)) renewAhead();
+      if (!lease || !lastsLonger(unusableMs, 1 / 4)) return renewOnce();
+      if (!lastsLonger(renewAheadMs, 1 / 2)) renewAhead();
       return lease.value;
     },
     refused(value) {

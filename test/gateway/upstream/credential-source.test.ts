@@ -62,6 +62,22 @@ describe('a credential source', () => {
     expect(await got).toBe('new');
   });
 
+  it('gives up only part of a short life', async () => {
+    const world = standUp();
+    await world.holding('short', 60_000);
+    world.clock.advance(29_000);
+    expect(world.source.get()).toBe('short');
+    expect(world.calls).toHaveLength(1);
+    world.clock.advance(15_000);
+    expect(world.source.get()).toBe('short');
+    expect(world.calls).toHaveLength(2);
+    world.clock.advance(2_000);
+    const got = world.source.get();
+    world.grant('new');
+    expect(await got).toBe('new');
+    expect(world.calls).toHaveLength(2);
+  });
+
   it('goes on with a good one while its source is down, and says so', async () => {
     const world = standUp();
     await world.holding('old');
