@@ -74,9 +74,16 @@ function canonicalUri(uri: string): string {
 function canonicalQuery(query: string): string {
   if (/^[\w.~-]+=[\w.~-]*$/.test(query)) return query;
   return [...new URLSearchParams(query)]
-    .map(([name, value]) => `${encoded(name)}=${encoded(value)}`)
-    .sort()
+    .map(([name, value]) => [encoded(name), encoded(value)] as const)
+    .sort(([a, x], [b, y]) => compare(a, b) || compare(x, y))
+    .map((pair) => pair.join('='))
     .join('&');
+}
+
+/** By code points, as the signature wants it, and not by anybody's language. */
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 function encoded(text: string): string {
