@@ -28,6 +28,20 @@ export function rateCountersContract(under: StoreUnderTest): void {
     expect(await under.store.rateCounters.peek('a', limit, NOW + MINUTE)).toEqual(ALLOWED);
   });
 
+  it('start again after a window that was begun by a clock far ahead', async () => {
+    for (let hit = 0; hit < 4; hit += 1) await under.store.rateCounters.hit('a', limit, NOW + 60 * MINUTE);
+    expect(await under.store.rateCounters.peek('a', limit, NOW)).toEqual(ALLOWED);
+    for (let hit = 0; hit < 3; hit += 1)
+      expect(await under.store.rateCounters.hit('a', limit, NOW)).toEqual(ALLOWED);
+    expect(await under.store.rateCounters.hit('a', limit, NOW)).toMatchObject({ allowed: false });
+  });
+
+  it('are one for replicas whose clocks differ by less than a window', async () => {
+    for (let hit = 0; hit < 3; hit += 1)
+      await (hit % 2 ? under.store : under.replica).rateCounters.hit('a', limit, NOW + (hit % 2) * 30_000);
+    expect(await under.store.rateCounters.hit('a', limit, NOW)).toMatchObject({ allowed: false });
+  });
+
   it('never ask anybody to come back in less than a second', async () => {
     for (let hit = 0; hit < 3; hit += 1) await under.store.rateCounters.hit('a', limit, NOW);
     expect(await under.store.rateCounters.hit('a', limit, NOW + MINUTE - 1)).toEqual({

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { DAY, MINUTE, NOW, type StoreUnderTest } from './every-store.ts';
+import { DAY, HOUR, MINUTE, NOW, type StoreUnderTest } from './every-store.ts';
 
 const limit = { max: 1, windowSeconds: 60 };
 
@@ -62,5 +62,15 @@ export function upkeepContract(under: StoreUnderTest): void {
     );
     await Promise.all(sweeps);
     expect(await under.store.rateCounters.peek('key-7', limit, NOW)).toMatchObject({ allowed: true });
+  });
+
+  it('sweeps and overlooks nothing that its own clock says still matters, however far ahead the gateway is', async () => {
+    const [now, ahead] = [Date.now(), Date.now() + 60 * DAY];
+    const grant = { deviceHash: 'd', userCodeMac: 'm', sealed: 's', intervalSeconds: 5 };
+    await under.store.grants.create({ ...grant, createdAtMs: now, expiresAtMs: now + HOUR });
+    await under.store.revocations.add({ target: { sid: 's' }, sinceMs: now, untilMs: now + DAY });
+    await under.store.sweep(ahead);
+    expect(await under.store.grants.findByDevice('d', now)).toBeDefined();
+    expect((await under.store.revocations.listAfter(undefined, ahead)).entries).toHaveLength(1);
   });
 }

@@ -4,6 +4,8 @@ import type { Clock } from '../../src/kernel/clock.ts';
 export interface ManualClock extends Clock {
   /** Moves time on and ends the sleeps that are over, in order. */
   advance(ms: number): void;
+  /** Sets the calendar ahead or back, as an administrator does: no time passes. */
+  jump(ms: number): void;
   /** Resolves when somebody sleeps, now or later, with how long. */
   sleeper(): Promise<number>;
 }
@@ -16,10 +18,11 @@ interface Sleep {
 
 export function createManualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
   let nowMs = startMs;
+  let calendarIsAheadMs = 0;
   let sleeps: Sleep[] = [];
   let waiting: ((ms: number) => void)[] = [];
   return {
-    now: () => nowMs,
+    now: () => nowMs + calendarIsAheadMs,
     monotonicMs: () => nowMs - startMs,
     sleep(ms, signal) {
       return new Promise((resolve, reject) => {
@@ -40,6 +43,9 @@ export function createManualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
         sleeps.push(sleep);
         for (const tell of waiting.splice(0)) tell(ms);
       });
+    },
+    jump(ms) {
+      calendarIsAheadMs += ms;
     },
     advance(ms) {
       nowMs += ms;

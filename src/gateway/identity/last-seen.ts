@@ -37,10 +37,10 @@ export function createLastSeen(sessions: Sessions, clock: Clock): LastSeen {
 
   return {
     seen({ sid }) {
-      const now = clock.now();
-      if (now - (touchedAt.get(sid) ?? 0) < TOUCH_EVERY_MS) return;
+      const nowMs = clock.monotonicMs();
+      if (nowMs - (touchedAt.get(sid) ?? Number.NEGATIVE_INFINITY) < TOUCH_EVERY_MS) return;
       if (touchedAt.size >= MAX_REMEMBERED) touchedAt.clear();
-      touchedAt.set(sid, now);
+      touchedAt.set(sid, nowMs);
       waiting.add(sid);
     },
     start: () => void flushForever(),

@@ -33,8 +33,9 @@ export function createRedeem(
   const { grants, store, issue, audit, log, clock } = parts;
 
   const waitFor = async (row: DeviceGrant, nowMs: number): Promise<never> => {
-    const earliest = (row.lastPolledAtMs ?? 0) + row.intervalSeconds * 1000 - POLL_TOLERANCE_MS;
-    const isTooFast = row.lastPolledAtMs !== undefined && nowMs < earliest;
+    // A poll that is yet to come was counted by a clock that has been set back since.
+    const passedMs = row.lastPolledAtMs === undefined ? -1 : nowMs - row.lastPolledAtMs;
+    const isTooFast = passedMs >= 0 && passedMs < row.intervalSeconds * 1000 - POLL_TOLERANCE_MS;
     const intervalSeconds = row.intervalSeconds + (isTooFast ? SLOW_DOWN_SECONDS : 0);
     // Another change at the same moment is as good as this one: the next poll is judged by it.
     await store.grants.update(row.deviceHash, row.version, { intervalSeconds, lastPolledAtMs: nowMs });

@@ -26,27 +26,38 @@ export interface RevocationParts {
   readonly longestTokenMs: number;
 }
 
-/** Keeps every revocation that still matters in memory; goes on from there while the store is down. */
+interface Remembered {
+  readonly sinceMs: number;
+  /** By the clock that only grows. */
+  readonly forgetAtMs: number;
+}
+
+/**
+ * Keeps every revocation that still matters in memory; goes on from there while the store is down. A calendar that is set
+ * ahead and back again signs nobody in again: what was heard of is remembered for as long as a token can live from then on.
+ */
 export function createRevocationList({ store, clock, log, longestTokenMs }: RevocationParts): RevocationList {
-  const bySid = new Map<string, number>();
-  const bySub = new Map<string, Revocation>();
-  let everyone: Revocation | undefined;
+  const bySid = new Map<string, Remembered>();
+  const bySub = new Map<string, Remembered>();
+  let everyone: Remembered | undefined;
   let cursor: string | undefined;
   /** Made while the store was down. */
   let unwritten: Revocation[] = [];
   const stopping = new AbortController();
 
-  const remember = (revocation: Revocation): void => {
-    const { target, untilMs } = revocation;
-    if ('sid' in target) bySid.set(target.sid, Math.max(untilMs, bySid.get(target.sid) ?? 0));
-    else if ('sub' in target) bySub.set(target.sub, later(revocation, bySub.get(target.sub)));
-    else everyone = later(revocation, everyone);
+  const remember = ({ target, sinceMs, untilMs }: Revocation): void => {
+    const keptMs = Math.max(longestTokenMs, untilMs - clock.now());
+    const heard = { sinceMs, forgetAtMs: clock.monotonicMs() + keptMs };
+    if ('sid' in target) bySid.set(target.sid, later(heard, bySid.get(target.sid)));
+    else if ('sub' in target) bySub.set(target.sub, later(heard, bySub.get(target.sub)));
+    else everyone = later(heard, everyone);
   };
 
-  const forgetExpired = (nowMs: number): void => {
-    for (const [sid, untilMs] of bySid) if (untilMs < nowMs) bySid.delete(sid);
-    for (const [sub, { untilMs }] of bySub) if (untilMs < nowMs) bySub.delete(sub);
-    if (everyone && everyone.untilMs < nowMs) everyone = undefined;
+  const forgetOld = (): void => {
+    const nowMs = clock.monotonicMs();
+    for (const [sid, { forgetAtMs }] of bySid) if (forgetAtMs < nowMs) bySid.delete(sid);
+    for (const [sub, { forgetAtMs }] of bySub) if (forgetAtMs < nowMs) bySub.delete(sub);
+    if (everyone && everyone.forgetAtMs < nowMs) everyone = undefined;
   };
 
   const write = async (revocation: Revocation): Promise<number> => {
@@ -55,11 +66,10 @@ export function createRevocationList({ store, clock, log, longestTokenMs }: Revo
   };
 
   const poll = async (): Promise<void> => {
-    const now = clock.now();
-    const found = await store.revocations.listAfter(cursor, now);
+    const found = await store.revocations.listAfter(cursor, clock.now());
     found.entries.forEach(remember);
     cursor = found.cursor;
-    forgetExpired(now);
+    forgetOld();
     while (unwritten[0]) {
       await write(unwritten[0]);
       unwritten = unwritten.slice(1);
@@ -111,6 +121,8 @@ export function createRevocationList({ store, clock, log, longestTokenMs }: Revo
   };
 }
 
-function later(a: Revocation, b: Revocation | undefined): Revocation {
-  return b && b.sinceMs > a.sinceMs ? b : a;
+/** What both say, kept for as long as either wants. */
+function later(a: Remembered, b: Remembered | undefined): Remembered {
+  if (!b) return a;
+  return { sinceMs: Math.max(a.sinceMs, b.sinceMs), forgetAtMs: Math.max(a.forgetAtMs, b.forgetAtMs) };
 }

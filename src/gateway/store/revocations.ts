@@ -1,3 +1,4 @@
+import { earlierOfBoth } from './agreed-time.ts';
 import type { Database, Querier } from './database.ts';
 import type { Revocation, Revocations, RevocationTarget } from './ports.ts';
 
@@ -20,7 +21,7 @@ export function createRevocationStore(database: Database): Revocations {
          select xmin::text as cursor,
            coalesce((
              select jsonb_agg(jsonb_build_object('scope', scope, 'value', value, 'since', since_at, 'until', until_at) order by id)
-             from revocations where tx >= (select place.cursor from place) and until_at > $2
+             from revocations where tx >= (select place.cursor from place) and until_at > ${earlierOfBoth('$2')}
            ), '[]'::jsonb) as entries
          from snapshot`,
         [cursor ?? '0', nowMs],

@@ -1,3 +1,4 @@
+import { earlierOfBoth } from './agreed-time.ts';
 import type { Database } from './database.ts';
 
 /** Held by the replica that sweeps. */
@@ -6,7 +7,10 @@ const DAY_MS = 86_400_000;
 /** Rows a transaction removes: few enough to be done well within the time a statement has. */
 const BATCH = 5_000;
 
-/** Removes rows that can no longer matter. Of several replicas one does the work; the others leave at once. */
+/**
+ * Removes rows that can no longer matter. Of several replicas one does the work; the others leave at once. The store's own
+ * clock has to agree: a gateway whose clock is ahead takes nothing away that the others need.
+ */
 export function createSweep(database: Database): (nowMs: number) => Promise<void> {
   /** Whether it found so many that there may be more. */
   const remove = (table: string, expiry: string, untilMs: number): Promise<boolean> =>
@@ -16,7 +20,7 @@ export function createSweep(database: Database): (nowMs: number) => Promise<void
       );
       if (!row?.taken) return false;
       const gone = await tx.query(
-        `delete from ${table} where ctid = any(array(select ctid from ${table} where ${expiry} <= $1 limit ${BATCH})) returning 1`,
+        `delete from ${table} where ctid = any(array(select ctid from ${table} where ${expiry} <= ${earlierOfBoth('$1')} limit ${BATCH})) returning 1`,
         [untilMs],
       );
       return gone.length === BATCH;

@@ -181,4 +181,19 @@ describe('the last-seen times', () => {
     await flushed();
     expect((await gateway.session(String(sid)))?.lastSeenAtMs).toBe(gateway.clock.now());
   });
+
+  it('go on when the calendar was ahead for a while', async () => {
+    const { access_token } = await flow.signIn('practice-con');
+    const { sid } = (await flow.whoAmI(access_token)).json;
+    gateway.clock.advance(300_000);
+    gateway.clock.jump(1_800_000);
+    await flow.whoAmI(access_token);
+    const seen = gateway.clock.now();
+    await flushed();
+    expect((await gateway.session(String(sid)))?.lastSeenAtMs).toBeGreaterThanOrEqual(seen);
+    gateway.clock.jump(-1_800_000);
+    gateway.clock.advance(300_000);
+    await flow.whoAmI(access_token);
+    await flushed();
+  });
 });

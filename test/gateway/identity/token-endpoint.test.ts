@@ -54,6 +54,14 @@ describe('a poll', () => {
     expect(errorOf(await poll())).toEqual([400, 'slow_down']);
   });
 
+  it('is not too fast after one that was counted by a clock that has been set back since', async () => {
+    gateway.clock.jump(60_000);
+    await poll();
+    gateway.clock.jump(-60_000);
+    wait(5);
+    expect(errorOf(await poll())).toEqual([400, 'authorization_pending']);
+  });
+
   it('gets tokens once the browser is through, however fast it comes', async () => {
     await poll();
     await flow.approve(grant);
