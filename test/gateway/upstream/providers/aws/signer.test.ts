@@ -46,13 +46,12 @@ function headerOf(headers: readonly string[], name: string): string | undefined 
 describe('a signature', () => {
   it("is the vendor's signer's own, for any path, query, headers and body", async () => {
     const { sign, keys, faultOf } = standUp();
-    const segment = fc
-      .stringMatching(/^[\w.~!$&'()*,;=:@-]{1,12}$/)
-      .filter((text) => !/^\.{1,2}$/.test(text));
-    const encodedSegment = fc.oneof(segment, fc.string({ minLength: 1 }).map(encodeURIComponent));
+    const plain = fc.stringMatching(/^[\w.~!$&'()*,;=:@-]{1,12}$/);
+    const encoded = fc.string({ minLength: 1 }).map(encodeURIComponent);
+    const segment = fc.oneof(plain, encoded).filter((text) => text !== '.' && text !== '..');
     const headerName = fc.stringMatching(/^x-[a-z][a-z-]{0,8}$/).filter((name) => !name.startsWith('x-amz'));
     const request = fc.record({
-      path: fc.array(encodedSegment, { minLength: 1, maxLength: 5 }).map((parts) => `/${parts.join('/')}`),
+      path: fc.array(segment, { minLength: 1, maxLength: 5 }).map((parts) => `/${parts.join('/')}`),
       query: fc.array(fc.tuple(fc.string({ minLength: 1 }), fc.string()), { maxLength: 3 }),
       headers: fc.array(fc.tuple(headerName, fc.stringMatching(/^[\x20-\x7e]{0,20}$/)), { maxLength: 6 }),
       body: fc.uint8Array(),
