@@ -68,9 +68,45 @@ interface Flow {
   stop(error: Error): void;
 }
 
+/** A chunk takes some 200 bytes besides its own: those below this share a block, or a body of single bytes would take hundreds of times its size. */
+const SMALL_CHUNK_BYTES = 1024;
+const BLOCK_BYTES = 8 * 1024;
+
+/** Keeps chunks in order; the first as it is, however small. */
+function createPieces() {
+  const pieces: Buffer[] = [];
+  let block: Buffer | undefined;
+  let blockBytes = 0;
+
+  const closeBlock = (): void => {
+    if (block) pieces.push(block.subarray(0, blockBytes));
+    block = undefined;
+  };
+
+  return {
+    add(chunk: Buffer): void {
+      const isOwnPiece = chunk.length >= SMALL_CHUNK_BYTES || pieces.length === 0;
+      if (isOwnPiece || blockBytes + chunk.length > BLOCK_BYTES) closeBlock();
+      if (isOwnPiece) {
+        pieces.push(chunk);
+        return;
+      }
+      if (!block) {
+        block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+        blockBytes = 0;
+      }
+      blockBytes += chunk.copy(block, blockBytes);
+    },
+    joined(size: number): Buffer {
+      closeBlock();
+      return joinBytes(pieces, size);
+    },
+  };
+}
+
 /** Gathers chunks. A room that is full is doubled, or where that is too much made to fit; while that takes, the flow stands still. */
 function gathering({ room, maxBytes, tooLarge }: Growth, flow: Flow) {
-  const chunks: Buffer[] = [];
+  const pieces = createPieces();
   let size = 0;
   let isGrowing = false;
 
@@ -91,12 +127,12 @@ function gathering({ room, maxBytes, tooLarge }: Growth, flow: Flow) {
     add(chunk: Buffer): void {
       size += chunk.length;
       if (size > maxBytes) return flow.stop(tooLarge());
-      chunks.push(chunk);
+      pieces.add(chunk);
       grow();
     },
     whole(): Buffer {
       if (room.bytes() > size) room.resize(size);
-      return joinBytes(chunks, size);
+      return pieces.joined(size);
     },
   };
 }
