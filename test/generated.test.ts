@@ -30,13 +30,38 @@ describe('docs/configuration.md', () => {
     const page = onDisk('docs/configuration.md');
     const schema: Schema = JSON.parse(onDisk('schemas/gateway.schema.json'));
     const sections = [...page.matchAll(/^## ([a-z_]+)$/gm)].map(([, key]) => key);
-    const rows = [...page.matchAll(/^\| `([\w.[\]]+)` \|/gm)].map(([, key]) => key);
+    const rows = rowsOf(page);
     const others = /^Further settings .*: (.*)\.$/m.exec(page)?.[1]?.matchAll(/`(\w+)`/g) ?? [];
     const unexplained = [...others].map(([, key]) => `managed.policies[].cli.${key}`);
     const told = [...sections, ...rows, ...unexplained];
-    expect(told.toSorted()).toEqual(pathsIn(schema, schema, '').toSorted());
+    const unique = (paths: readonly (string | undefined)[]) => [...new Set(paths)].toSorted();
+    expect(unique(told)).toEqual(unique(pathsIn(schema, schema, '')));
+    // What is told of twice belongs to several providers.
+    const twice = told.filter((path, index) => told.indexOf(path) < index);
+    expect(twice.filter((path) => !path?.startsWith('upstreams[].'))).toEqual([]);
+  });
+
+  it('tells of each provider by itself, after what they have in common', () => {
+    const [, chapter = ''] = onDisk('docs/configuration.md').split('\n## upstreams\n');
+    const [common = '', ...providers] = chapter.split('\n## ')[0]?.split('\n### upstreams: ') ?? [];
+    const schema: Schema = JSON.parse(onDisk('schemas/gateway.schema.json'));
+    const branches = schema.properties?.['upstreams']?.items?.allOf ?? [];
+    const told = providers.map((text) => [
+      text.split('\n')[0],
+      [...new Set([...rowsOf(common), ...rowsOf(text)])].toSorted(),
+    ]);
+    const known = branches.map((branch) => [
+      branch.if.properties.provider.enum[0],
+      pathsIn(schema, branch.then, 'upstreams[].').toSorted(),
+    ]);
+    expect(told).toEqual(known);
+    expect(told).toHaveLength(6);
   });
 });
+
+function rowsOf(page: string): (string | undefined)[] {
+  return [...page.matchAll(/^\| `([\w.[\]]+)` \|/gm)].map(([, key]) => key);
+}
 
 describe('docs/audit-events.md', () => {
   it('names every event and field of the table, and no other', () => {
@@ -59,14 +84,19 @@ interface Schema {
   readonly items?: Schema;
   readonly $ref?: string;
   readonly $defs?: Readonly<Record<string, Schema>>;
+  readonly allOf?: readonly {
+    readonly if: { readonly properties: { readonly provider: { readonly enum: readonly string[] } } };
+    readonly then: Schema;
+  }[];
 }
 
 /** A policy's settings document has three names; its keys are told of under the first. */
 function pathsIn(root: Schema, at: Schema, prefix: string): string[] {
-  return Object.entries(at.properties ?? {}).flatMap(([name, member]) => {
+  const own = Object.entries(at.properties ?? {}).flatMap(([name, member]) => {
     const path = `${prefix}${name}`;
     const inner = member.items?.properties ? member.items : member;
     const target = member.$ref && name === 'cli' ? (root.$defs?.['settings'] ?? {}) : inner;
     return [path, ...pathsIn(root, target, `${path}${inner === member ? '' : '[]'}.`)];
   });
+  return [...own, ...(at.allOf ?? []).flatMap((branch) => pathsIn(root, branch.then, prefix))];
 }

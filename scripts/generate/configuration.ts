@@ -41,7 +41,64 @@ function section(key: Key): string {
     others.length === 0
       ? ''
       : `\n\nFurther settings of Claude Code that are known and not used by this version: ${others.map(code).join(', ')}.`;
-  return `## ${path}\n\n${text}\n\n${keyTable(descendants(key))}${note}`;
+  const { shared, branches } = choiceOf(itemsOf(schema));
+  const common = withMembers(key, { ...objectAt(itemsOf(schema), 'properties'), ...shared });
+  const choices = branches.map(
+    ({ by, own, required, description }) =>
+      `\n\n### ${path}: ${by}\n\n${String(description)} Beside the keys above:\n\n${keyTable(descendants(withMembers(key, own, required)))}`,
+  );
+  return `## ${path}\n\n${text}\n\n${keyTable(descendants(branches.length > 0 ? common : key))}${choices.join('')}${note}`;
+}
+
+interface Branch {
+  /** The word that chooses it. */
+  readonly by: string;
+  readonly description: unknown;
+  readonly own: Schema;
+  readonly required: unknown;
+}
+
+/**
+ * A section whose keys depend on a word, a condition per word in its schema: the keys that are alike in most branches, and
+ * for each branch what it has besides or differently.
+ */
+function choiceOf(schema: Schema): { readonly shared: Schema; readonly branches: readonly Branch[] } {
+  const conditions = (Array.isArray(schema['allOf']) ? schema['allOf'] : []) as readonly Schema[];
+  const members = conditions.map((condition) => objectAt(objectAt(condition, 'then'), 'properties'));
+  const [first = {}, ...rest] = members;
+  const [word = ''] = Object.keys(objectAt(schema, 'properties'));
+  const shared = Object.entries(first).filter(
+    ([key, member]) =>
+      rest.every((other) => key in other) && rest.some((other) => textOf(other[key]) === textOf(member)),
+  );
+  const isShared = (key: string, member: unknown) =>
+    key === word || shared.some(([name, known]) => name === key && textOf(known) === textOf(member));
+  const branches = conditions.map((condition, index): Branch => {
+    const own = Object.entries(members[index] ?? {}).filter(([key, member]) => !isShared(key, member));
+    const { description, required } = objectAt(condition, 'then');
+    const [chosen] = objectAt(objectAt(objectAt(condition, 'if'), 'properties'), word)['enum'] as string[];
+    return { by: String(chosen), description, own: Object.fromEntries(own), required };
+  });
+  // What differs by branch is no default of all.
+  const common = shared.map(([key, member]) => {
+    const isSame = rest.every((other) => JSON.stringify(other[key]) === JSON.stringify(member));
+    const { default: _, ...others } = member as Schema;
+    return [key, isSame ? member : others] as const;
+  });
+  return { shared: Object.fromEntries(common), branches };
+}
+
+/** A key's schema but for its default. */
+function textOf(schema: unknown): string {
+  const { default: _, ...others } = (schema ?? {}) as Schema;
+  return JSON.stringify(others);
+}
+
+/** The key with other members; which of them it needs may be given. */
+function withMembers(key: Key, properties: Schema, required?: unknown): Key {
+  const { properties: _, ...items } = itemsOf(key.schema);
+  const own = { ...items, properties, ...(required === undefined ? {} : { required }) };
+  return { ...key, schema: isList(key.schema) ? { ...key.schema, items: own } : own };
 }
 
 function keyTable(keys: readonly Key[]): string {

@@ -103,9 +103,18 @@ function shapeReport(root: MapNode, problems: ProblemList): ShapeReport {
     problems.add('error', { path, offset, message, ...(hint === undefined ? {} : { hint }) });
   return {
     wrong: (path, message, hint) => error(path, offsetOf(root, path), message, hint),
-    unknownKey: (path) => {
-      const hint = problems.count() < MAX_ADVICE ? adviceForUnknown(path) : undefined;
+    unknownKey: (path, siblings) => {
+      const hint = problems.count() < MAX_ADVICE ? adviceForUnknown(path, siblings) : undefined;
       error(path, keyOffsetOf(root, path), 'is not a known key', hint);
+    },
+    foreignKey: (path, { by, chosen, owners, siblings }) => {
+      const possible = siblings.join(', ');
+      error(
+        path,
+        keyOffsetOf(root, path),
+        `belongs to ${by}: ${listed(owners)}, and this one is ${chosen}`,
+        possible === '' ? 'remove it' : `remove it; possible here: ${possible}`,
+      );
     },
     later: (path) => {
       if (nearestNode(root, path).isAdded) return;
@@ -123,6 +132,10 @@ function shapeReport(root: MapNode, problems: ProblemList): ShapeReport {
       error(path, keyOffsetOf(root, path.slice(0, -1)), 'is required', adviceForMissing(path, schema));
     },
   };
+}
+
+function listed(words: readonly string[]): string {
+  return new Intl.ListFormat('en', { type: 'disjunction', style: 'long' }).format(words);
 }
 
 function relationReport(root: MapNode, problems: ProblemList): Report {

@@ -4,8 +4,8 @@ import { holdsCredentials } from './found.ts';
 import { gatewayConfigShape } from './gateway-config.ts';
 import { lineStarts } from './positions.ts';
 import { readSourceTree } from './read-source.ts';
-import { isDescribed, isSecretSchema, kindOfSchema, type SchemaKind } from './schema-kind.ts';
-import type { ConfigNode } from './source-tree.ts';
+import { isDescribed, isSecretSchema, keyShapesOf, kindOfSchema, type SchemaKind } from './schema-kind.ts';
+import { type ConfigNode, childOf } from './source-tree.ts';
 
 /** One line of the file as it may be shown, and where a column of it came to stand. */
 export interface ShownLine {
@@ -16,10 +16,9 @@ export interface ShownLine {
 const knownKeys: ReadonlySet<string> = new Set(keysOf(gatewayConfigShape));
 
 function keysOf(schema: z.ZodType): string[] {
-  const shape = kindOfSchema(schema);
-  if (shape.kind === 'list') return keysOf(shape.element);
-  if (shape.kind !== 'map') return [];
-  return Object.entries(shape.keys).flatMap(([key, inner]) => [key, ...keysOf(inner)]);
+  return keyShapesOf(schema).flatMap((keys) =>
+    Object.entries(keys).flatMap(([key, inner]) => [key, ...keysOf(inner)]),
+  );
 }
 
 interface Range {
@@ -66,7 +65,7 @@ function rangesOf(text: string, root: ConfigNode): Range[] {
   const add = (start: number, end: number, isShown: boolean) => ranges.push({ start, end, isShown });
 
   const visit = (node: ConfigNode, schema: z.ZodType | undefined): void => {
-    const shape = schema && kindOfSchema(schema);
+    const shape = schema && shapeFor(schema, node);
     if (node.kind === 'map' && (shape?.kind === 'map' || shape?.kind === 'record')) {
       for (const [key, { keyStart, keyEnd, node: child }] of node.entries) {
         add(keyStart, keyEnd, isName(key));
@@ -79,6 +78,16 @@ function rangesOf(text: string, root: ConfigNode): Range[] {
 
   visit(root, gatewayConfigShape);
   return ranges.filter(({ start, end }) => end > start).sort((a, b) => a.start - b.start || b.end - a.end);
+}
+
+/** Where keys depend on a word that is not there or not known, none is known. */
+function shapeFor(schema: z.ZodType, node: ConfigNode): SchemaKind {
+  const shape = kindOfSchema(schema);
+  if (shape.kind !== 'choice') return shape;
+  const word = childOf(node, shape.by);
+  const keys = word?.kind === 'scalar' ? shape.branches.get(String(word.value)) : undefined;
+  const by = shape.branches.values().next().value?.[shape.by];
+  return { kind: 'map', keys: keys ?? (by ? { [shape.by]: by } : {}), isOpen: false };
 }
 
 /** As in the path of a problem: what does not look like a name may be a secret that slipped there. */

@@ -14,8 +14,17 @@ export interface Environment {
   readonly proxyIsEgressBoundary: boolean;
   /** `CLAUDE_GATEWAY_DRAIN_TIMEOUT_MS`, in place of `shutdown.grace_seconds`. */
   readonly drainTimeoutMs: number | undefined;
+  /** What the vendor's libraries would read, for the calls that the gateway makes itself. */
+  readonly aws: AwsEnvironment;
   /** Values that were ignored, one sentence each. */
   readonly warnings: readonly string[];
+}
+
+export interface AwsEnvironment {
+  /** `AWS_ENDPOINT_URL_STS`: where STS is. */
+  readonly stsUrl: string | undefined;
+  /** `AWS_USE_FIPS_ENDPOINT` */
+  readonly usesFips: boolean;
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -37,8 +46,19 @@ export function readEnvironment(env: Variables): Environment {
     proxies,
     proxyIsEgressBoundary: isEgressBoundary(env, proxies, allowsLoopback, warnings),
     drainTimeoutMs: drainTimeoutOf(env['CLAUDE_GATEWAY_DRAIN_TIMEOUT_MS'], warnings),
+    aws: {
+      stsUrl: stsUrlOf(env['AWS_ENDPOINT_URL_STS'], warnings),
+      usesFips: env['AWS_USE_FIPS_ENDPOINT']?.toLowerCase() === 'true',
+    },
     warnings,
   };
+}
+
+function stsUrlOf(text: string | undefined, warnings: string[]): string | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (/^https?:$/.test(URL.parse(text)?.protocol ?? '')) return text;
+  warnings.push("AWS_ENDPOINT_URL_STS is no https:// URL; the region's own endpoint of STS is used");
+  return undefined;
 }
 
 function either(env: Variables, lower: string, upper: string): string | undefined {

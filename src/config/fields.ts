@@ -26,7 +26,7 @@ export function flag() {
   return z.boolean({ error: 'must be true or false' });
 }
 
-export function choice<const T extends readonly [string, ...string[]]>(...options: T) {
+export function choice<const T extends readonly string[]>(...options: T) {
   return z.enum(options, { error: `must be one of ${options.join(', ')}` });
 }
 

@@ -17,7 +17,7 @@ import { checkSession, sessionShape } from './session.ts';
 import { shutdownShape } from './shutdown.ts';
 import { checkStore, storeShape } from './store.ts';
 import { timeoutsShape } from './timeouts.ts';
-import { checkUpstreams, upstreamsShape } from './upstreams.ts';
+import { checkUpstreams, upstreamsShape } from './upstreams/upstreams.ts';
 
 /** Every key of gateway.yaml with its type, default and description. Relations between keys are checked by the sections. */
 export const gatewayConfigShape = z

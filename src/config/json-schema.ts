@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
 import { z } from 'zod';
 import { gatewayConfigShape } from './gateway-config.ts';
+import { chosenBy } from './json-schema-choice.ts';
 import { shareSettings } from './json-schema-settings.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -15,7 +16,7 @@ export function gatewayJsonSchema(): object {
     target: 'draft-2020-12',
     override: ({ zodSchema, jsonSchema }) => annotate(zodSchema, jsonSchema),
   });
-  const { schema, settings } = shareSettings(withVariables(converted));
+  const { schema, settings } = shareSettings(withVariables(withProviders(converted)));
   return { $schema, ...schema, $defs: { settings, variable } };
 }
 
@@ -26,6 +27,17 @@ const variable = {
   pattern: '\\$\\{[^}]+\\}',
   examples: ['${PORT}', '${file:/run/secrets/name}'],
 };
+
+/** The keys of an upstream are those of its provider. */
+function withProviders({ properties, ...schema }: z.core.JSONSchema.BaseSchema): Json {
+  const sections = Object.entries(properties ?? {}).map(([name, section]) => {
+    if (name !== 'upstreams' || !isObject(section) || !isObject(section['items'])) return [name, section];
+    return [name, { ...section, items: chosenBy('provider', PROVIDER, section['items']) }];
+  });
+  return { ...schema, properties: Object.fromEntries(sections) };
+}
+
+const PROVIDER = { title: 'Provider', description: 'What serves the models; the other keys depend on it.' };
 
 /** Zod leaves examples and defaults of transformed values out, because they need not be input; here they are. */
 function annotate(zodSchema: z.core.$ZodType, jsonSchema: z.core.JSONSchema.BaseSchema): void {
@@ -88,8 +100,9 @@ function mapSchemas(schema: Json, map: (schema: unknown) => Json): Json {
       if (key === 'properties' && isObject(value)) {
         return [key, Object.fromEntries(Object.entries(value).map(([name, sub]) => [name, map(sub)]))];
       }
-      if (key === 'anyOf' && Array.isArray(value)) return [key, value.map(map)];
-      if ((key === 'items' || key === 'additionalProperties') && isObject(value)) return [key, map(value)];
+      if ((key === 'anyOf' || key === 'allOf') && Array.isArray(value)) return [key, value.map(map)];
+      const isSchema = key === 'items' || key === 'additionalProperties' || key === 'then';
+      if (isSchema && isObject(value)) return [key, map(value)];
       return [key, value];
     }),
   );

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
 import { z } from 'zod';
-import { kindOfSchema } from './schema-kind.ts';
+import { kindOfSchema, optionsOf } from './schema-kind.ts';
 import type { Path } from './source-problem.ts';
 
 /** Sections whose required keys depend on others. */
@@ -18,10 +18,17 @@ export function adviceForMissing(path: Path, schema: z.ZodType): string {
   const section = path.length === 1 ? sections[key] : undefined;
   if (section !== undefined) return section;
   if (key === 'match') return 'add match: with groups or email_domain; match: {} is everybody';
-  if (key === 'auth') return 'add auth: { api_key: "${ANTHROPIC_API_KEY}" }';
   const shape = kindOfSchema(schema);
-  if (shape.kind === 'map') return `add ${key}: with ${Object.keys(shape.keys).join(', ')}`;
-  const example = z.globalRegistry.get(schema)?.examples;
-  const first: unknown = Array.isArray(example) ? example[0] : undefined;
-  return typeof first === 'string' ? `add ${key}: ${first}` : `add ${key}:`;
+  const words = optionsOf(schema);
+  if (words.length > 1) return `add ${key}: with one of ${words.join(', ')}`;
+  if (shape.kind !== 'map') return `add ${key}: ${exampleOf(schema) ?? ''}`.trimEnd();
+  const apiKey = shape.keys['api_key'] && exampleOf(shape.keys['api_key']);
+  if (apiKey !== undefined) return `add ${key}: { api_key: "${apiKey}" }`;
+  return `add ${key}: with ${Object.keys(shape.keys).join(', ')}`;
+}
+
+function exampleOf(schema: z.ZodType): string | undefined {
+  const { examples } = z.globalRegistry.get(schema) ?? {};
+  const first: unknown = Array.isArray(examples) ? examples[0] : undefined;
+  return typeof first === 'string' ? first : undefined;
 }

@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import type { Secret } from '../kernel/secret.ts';
+import { choice } from './fields.ts';
 import { describeFound } from './found.ts';
 import { readLeaf } from './read-leaf.ts';
-import { isLaterKey, isSecretSchema, kindOfSchema } from './schema-kind.ts';
+import { isLaterKey, isSecretSchema, type KeyShapes, kindOfSchema, type SchemaKind } from './schema-kind.ts';
 import type { Path } from './source-problem.ts';
 import { type ConfigNode, childrenOf, hasUnknown, type MapNode, plainValue } from './source-tree.ts';
 
@@ -18,10 +19,23 @@ export type Valid<T> = T extends Secret
 export interface ShapeReport {
   /** A value that its schema refuses. */
   wrong(path: Path, message: string, hint?: string): void;
-  unknownKey(path: Path): void;
+  /** `siblings`: the keys that may stand there. */
+  unknownKey(path: Path, siblings: readonly string[]): void;
+  /** A key that this map would have if another word chose its keys. */
+  foreignKey(path: Path, key: ForeignKey): void;
   missing(path: Path, schema: z.ZodType): void;
   /** A key that this version takes and does not act on. */
   later(path: Path): void;
+}
+
+export interface ForeignKey {
+  /** The key that holds the word, and the word. */
+  readonly by: string;
+  readonly chosen: string;
+  /** The words that the key belongs to. */
+  readonly owners: readonly string[];
+  /** The keys that may stand there. */
+  readonly siblings: readonly string[];
 }
 
 export interface ShapeReading<S extends z.ZodType> {
@@ -40,6 +54,15 @@ interface Read {
   readonly input: unknown;
 }
 
+/** What a map could have been: its keys by the word that chooses them, and the word that does, where it is known. */
+interface Alternatives {
+  readonly by: string;
+  readonly chosen: string | undefined;
+  readonly branches: ReadonlyMap<string, KeyShapes>;
+}
+
+type MapKind = Extract<SchemaKind, { kind: 'map' }>;
+
 const NOTHING: Read = { value: undefined, input: undefined };
 
 /**
@@ -54,7 +77,13 @@ export function readShape<S extends z.ZodType>(
   const maskedPaths: Path[] = [];
   let hasGaps = false;
 
-  const visit = (at: z.ZodType, node: ConfigNode | undefined, path: Path, isOpen: boolean): Read => {
+  const visit = (
+    at: z.ZodType,
+    node: ConfigNode | undefined,
+    path: Path,
+    isOpen: boolean,
+    others?: Alternatives,
+  ): Read => {
     if (!node) return absent(at, path);
     noteMasks(node, path, isOpen);
     if (isLaterKey(at)) report.later(path);
@@ -67,7 +96,9 @@ export function readShape<S extends z.ZodType>(
       return wrong(path, ...noValue(shape.kind));
     switch (shape.kind) {
       case 'map':
-        return node.kind === 'map' ? visitMap(shape, node, path) : mismatch('a map of keys', node, path);
+        return node.kind === 'map' ? visitMap(shape, node, path, others) : mismatch(MAP, node, path);
+      case 'choice':
+        return node.kind === 'map' ? visitChoice(shape, node, path) : mismatch(MAP, node, path);
       case 'record':
         return node.kind === 'map'
           ? visitRecord(shape.value, node, path)
@@ -89,21 +120,35 @@ export function readShape<S extends z.ZodType>(
     return NOTHING;
   };
 
-  const visitMap = (
-    shape: Extract<ReturnType<typeof kindOfSchema>, { kind: 'map' }>,
+  /** Where the word is not known only what all have in common is judged. */
+  const visitChoice = (
+    { by, branches }: Extract<SchemaKind, { kind: 'choice' }>,
     node: MapNode,
     path: Path,
   ): Read => {
+    const word = choice(...branches.keys());
+    const { value } = visit(word, node.entries.get(by)?.node, [...path, by], false);
+    const keys = branches.get(String(value));
+    const chosen = keys && String(value);
+    return visitMap({ kind: 'map', keys: keys ?? inCommon(branches), isOpen: false }, node, path, {
+      by,
+      chosen,
+      branches,
+    });
+  };
+
+  const visitMap = (shape: MapKind, node: MapNode, path: Path, others?: Alternatives): Read => {
     const value: Record<string, unknown> = {};
     const input: Record<string, unknown> = {};
     for (const [key, schemaOfKey] of Object.entries(shape.keys)) {
-      const read = visit(schemaOfKey, node.entries.get(key)?.node, [...path, key], shape.isOpen);
+      const child = node.entries.get(key)?.node;
+      const read = visit(schemaOfKey, child, [...path, key], shape.isOpen, others && below(others, key));
       if (read.value !== undefined) value[key] = read.value;
       if (read.input !== undefined) input[key] = read.input;
     }
     for (const [key, { node: child }] of node.entries) {
       if (Object.hasOwn(shape.keys, key)) continue;
-      if (!shape.isOpen) report.unknownKey([...path, key]);
+      if (!shape.isOpen) strange(key, [...path, key], Object.keys(shape.keys), others);
       else {
         noteOpen(child, [...path, key]);
         const plain = plainValue(child);
@@ -112,6 +157,19 @@ export function readShape<S extends z.ZodType>(
       }
     }
     return { value, input };
+  };
+
+  /** A key that the map does not have. Where nothing is chosen it may be right; that nothing is has been reported. */
+  const strange = (key: string, path: Path, siblings: readonly string[], others?: Alternatives): void => {
+    const owners = [...(others?.branches ?? [])].filter(([, keys]) => Object.hasOwn(keys, key));
+    if (!others || owners.length === 0) report.unknownKey(path, siblings);
+    else if (others.chosen !== undefined)
+      report.foreignKey(path, {
+        by: others.by,
+        chosen: others.chosen,
+        owners: owners.map(([word]) => word),
+        siblings,
+      });
   };
 
   const visitRecord = (schemaOfValue: z.ZodType, node: MapNode, path: Path): Read => {
@@ -185,6 +243,25 @@ export function readShape<S extends z.ZodType>(
   // Each part of `value` was checked by the part of the schema that it stands for.
   return { value: (value ?? {}) as Valid<z.output<S>>, input, hasGaps, maskedPaths };
 }
+
+/** The keys that have one and the same schema whatever is chosen. */
+function inCommon(branches: ReadonlyMap<string, KeyShapes>): KeyShapes {
+  const [first = {}, ...rest] = branches.values();
+  return Object.fromEntries(
+    Object.entries(first).filter(([key, schema]) => rest.every((keys) => keys[key] === schema)),
+  );
+}
+
+/** What a key of the map could have been. */
+function below({ by, chosen, branches }: Alternatives, key: string): Alternatives {
+  const inner = [...branches].flatMap(([word, keys]) => {
+    const shape = keys[key] && kindOfSchema(keys[key]);
+    return shape?.kind === 'map' ? [[word, shape.keys] as const] : [];
+  });
+  return { by, chosen, branches: new Map(inner) };
+}
+
+const MAP = 'a map of keys';
 
 function noValue(kind: string): [message: string, hint: string] {
   const message = 'has no value';

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
 import type { z } from 'zod';
 import { nearest, plain } from './nearest.ts';
-import { kindOfSchema } from './schema-kind.ts';
+import { keyShapesOf } from './schema-kind.ts';
 import type { Path } from './source-problem.ts';
 
 type Spot = readonly string[];
@@ -60,24 +60,27 @@ const otherNames: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   log: { level: 'the level of the log is the environment variable CLAUDE_GATEWAY_LOG_LEVEL' },
 };
 
-/** What to do about a key that the schema does not have: the one that was meant, or where it belongs. */
-export function createUnknownKeyAdvice(schema: z.ZodType): (path: Path) => string {
+/** What to do about a key that the schema does not have: the one that was meant, or where it belongs. `siblings` may stand there. */
+export function createUnknownKeyAdvice(
+  schema: z.ZodType,
+): (path: Path, siblings: readonly string[]) => string {
   const spots = spotsOf(schema);
-  return (path) => {
+  return (path, siblings) => {
     const key = String(path.at(-1));
     const parent = path
       .slice(0, -1)
       .map(String)
       .filter((step) => !/^\d+$/.test(step));
-    const siblings = spots.filter((spot) => isBelow(spot, parent)).map((spot) => spot.at(-1) ?? '');
     const spelling = siblings.find((sibling) => plain(sibling) === plain(key));
     if (spelling !== undefined && plain(key) !== '') return `did you mean ${spelling}?`;
     const known = otherNames[parent.at(-1) ?? ''] ?? {};
     const other = otherName(known, key) ?? otherName(otherNames['*'] ?? {}, key);
     if (other !== undefined) return other;
     const elsewhere = nearestSpot(spots, parent, key);
-    if (elsewhere !== undefined) return `${key} belongs elsewhere: ${elsewhere}`;
     const near = nearest(key, siblings);
+    // A key of another section is more likely a slip of the pen here, where there is one like it.
+    if (elsewhere && (elsewhere.common > 0 || near === undefined))
+      return `${key} belongs elsewhere: ${elsewhere.spot.join('.')}`;
     return near === undefined ? `possible here: ${siblings.join(', ')}` : `did you mean ${near}?`;
   };
 }
@@ -87,12 +90,12 @@ function otherName(names: Readonly<Record<string, string>>, key: string): string
   return Object.hasOwn(names, name) ? names[name] : undefined;
 }
 
-function isBelow(spot: Spot, parent: Spot): boolean {
-  return spot.length === parent.length + 1 && parent.every((step, index) => spot[index] === step);
-}
-
 /** Of the places with a key of that name the one with the most of the path in common. */
-function nearestSpot(spots: readonly Spot[], parent: Spot, key: string): string | undefined {
+function nearestSpot(
+  spots: readonly Spot[],
+  parent: Spot,
+  key: string,
+): { readonly spot: Spot; readonly common: number } | undefined {
   const wanted = plain(key);
   if (wanted === '') return undefined;
   let best: { readonly spot: Spot; readonly common: number } | undefined;
@@ -101,16 +104,12 @@ function nearestSpot(spots: readonly Spot[], parent: Spot, key: string): string 
     const common = spot.findIndex((step, index) => step !== parent[index]);
     if (common > (best?.common ?? -1)) best = { spot, common };
   }
-  return best?.spot.join('.');
+  return best;
 }
 
 /** Every key that the schema knows, as the steps that lead there; lists add no step. */
 function spotsOf(schema: z.ZodType, at: Spot = []): Spot[] {
-  const shape = kindOfSchema(schema);
-  if (shape.kind === 'list') return spotsOf(shape.element, at);
-  if (shape.kind !== 'map') return [];
-  return Object.entries(shape.keys).flatMap(([key, inner]) => [
-    [...at, key],
-    ...spotsOf(inner, [...at, key]),
-  ]);
+  return keyShapesOf(schema).flatMap((keys) =>
+    Object.entries(keys).flatMap(([key, inner]) => [[...at, key], ...spotsOf(inner, [...at, key])]),
+  );
 }

@@ -1,23 +1,13 @@
 import type { Path, SourceProblem } from './source-problem.ts';
-import { type ConfigNode, gap, type ListNode, type MapNode } from './source-tree.ts';
+import type { ConfigNode, ListNode, MapNode } from './source-tree.ts';
 
 const MESSAGE = 'is not part of this version yet';
 
 const LATER_SECTIONS = new Set(['admin', 'enforcement', 'pricing', 'telemetry']);
-const LATER_PROVIDERS = new Set(['bedrock', 'mantle', 'anthropicAws', 'vertex', 'foundry']);
-const LATER_AUTH = new Set([
-  'federation_rule_id',
-  'organization_id',
-  'identity_token_file',
-  'workspace_id',
-  'service_account_id',
-]);
-
-const LATER_AUTH_HINT = 'use auth.api_key or auth.oauth_token; workload identity federation comes later';
 
 /**
  * Takes out what the published surface has and this version does not serve, one problem each, so that nothing within is
- * judged. What is left in its place is a gap.
+ * judged.
  */
 export function setAsideUnserved(root: MapNode): {
   readonly root: MapNode;
@@ -25,15 +15,8 @@ export function setAsideUnserved(root: MapNode): {
 } {
   const problems: SourceProblem[] = [];
   const visit = (node: ConfigNode, path: Path): ConfigNode => {
-    if (node.kind === 'map') return isLaterAuth(node, path) ? setAsideAuth(node, path) : visitMap(node, path);
+    if (node.kind === 'map') return visitMap(node, path);
     return node.kind === 'list' ? visitList(node, path) : node;
-  };
-  const setAsideAuth = (node: MapNode, path: Path): ConfigNode => {
-    for (const [key, { keyStart }] of node.entries) {
-      if (LATER_AUTH.has(key))
-        problems.push({ offset: keyStart, path: [...path, key], message: MESSAGE, hint: LATER_AUTH_HINT });
-    }
-    return gap(node);
   };
   const visitMap = (node: MapNode, path: Path): MapNode => ({
     ...node,
@@ -49,17 +32,7 @@ export function setAsideUnserved(root: MapNode): {
   });
   const visitList = (node: ListNode, path: Path): ListNode => ({
     ...node,
-    items: node.items.map((item, index) => {
-      const provider = path.length === 1 && path[0] === 'upstreams' ? providerOf(item) : undefined;
-      if (provider === undefined) return visit(item, [...path, index]);
-      problems.push({
-        offset: provider.start,
-        path: [...path, index, 'provider'],
-        message: `is ${provider.value}, which ${MESSAGE}`,
-        hint: 'this version serves anthropic: the Anthropic API, or what speaks the Messages API at base_url',
-      });
-      return gap(item);
-    }),
+    items: node.items.map((item, index) => visit(item, [...path, index])),
   });
   return { root: visitMap(root, []), problems };
 }
@@ -72,15 +45,4 @@ function laterKey(path: Path, key: string): string | undefined {
   if (section === 'managed' && list === 'policies' && index !== undefined && part === undefined)
     return key === 'desktop' ? 'remove the desktop: block; the rest of the policy is served' : undefined;
   return undefined;
-}
-
-function isLaterAuth(node: MapNode, [section, , key, ...rest]: Path): boolean {
-  const isAuth = section === 'upstreams' && key === 'auth' && rest.length === 0;
-  return isAuth && [...node.entries.keys()].some((name) => LATER_AUTH.has(name));
-}
-
-function providerOf(item: ConfigNode) {
-  const provider = item.kind === 'map' ? item.entries.get('provider')?.node : undefined;
-  const isLater = provider?.kind === 'scalar' && LATER_PROVIDERS.has(String(provider.value));
-  return isLater ? provider : undefined;
 }

@@ -200,7 +200,8 @@ async function openInference(
   authorise: Authorisation['authorise'],
 ): Promise<Inference> {
   const { log, audit, auditTrail, metrics } = journal;
-  const upstreams = await openUpstreams(config, { outbound, closing, log, clock });
+  const { aws } = settings.environment;
+  const upstreams = await openUpstreams(config, { outbound, closing, log, clock, aws });
   const { maxBytes, maxBufferedBytes } = bodyLimits(config, memoryLimitBytes(), settings.worker?.of);
   const overload = createOverloadWatch({}, { log, clock });
   closing.add(() => overload.stop());

@@ -157,6 +157,11 @@ interface Schema {
   readonly additionalProperties?: unknown;
   readonly $ref?: string;
   readonly $defs?: Readonly<Record<string, Schema>>;
+  /** Keys that depend on a word of the section. */
+  readonly allOf?: readonly {
+    readonly if: { readonly properties: Readonly<Record<string, { readonly enum: readonly string[] }>> };
+    readonly then: Schema;
+  }[];
 }
 
 /** A section is explained by its keys; its value is theirs. Settings of clients are known by name and type only. */
@@ -171,10 +176,11 @@ function hasValue(member: Schema): boolean {
 }
 
 function keysOf(at: Schema, prefix: string): { path: string; member: Schema }[] {
-  return Object.entries(at.properties ?? {}).flatMap(([name, member]) => {
+  const own = Object.entries(at.properties ?? {}).flatMap(([name, member]) => {
     const path = `${prefix}${name}`;
     return [{ path, member }, ...keysOf(member, `${path}.`), ...keysOf(member.items ?? {}, `${path}[].`)];
   });
+  return [...own, ...(at.allOf ?? []).flatMap((branch) => keysOf(branch.then, prefix))];
 }
 
 /** Paths of the maps that take no other keys than their own, `0` for an element of a list. */

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
 import { describe, expect, it } from 'vitest';
 import { nearest } from '../../src/config/nearest.ts';
-import { adviceOf, errorsOf, fileWith, problemsOf } from './config-file.ts';
+import { errorsOf, fileWith, problemsOf } from './config-file.ts';
 
 /** What is said of a key put at the end of a section of a valid file. */
 function adviceFor(section: string, line: string): string {
@@ -130,30 +130,6 @@ describe('what comes with a later version', () => {
     const section = line.split(':')[0];
     const errors = errorsOf(`${fileWith()}${line}\n`, { env: { NOT_SET_X: 'x' } });
     expect(errors).toEqual([`${section} is not part of this version yet`]);
-  });
-
-  it.each(['bedrock', 'mantle', 'anthropicAws', 'vertex', 'foundry'])(
-    'is the provider %s, once for all its keys',
-    (provider) => {
-      const text = fileWith({
-        upstreams: `upstreams: [{ provider: anthropic, auth: { api_key: k } }, { provider: ${provider}, region: us-east-1, auth: {}, guardrail: { id: a } }]\n`,
-        models: 'models: [{ id: m, upstream_model: { anthropic: a, some-cloud: b } }]\n',
-      });
-      expect(errorsOf(text)).toEqual([
-        `upstreams[1].provider is ${provider}, which is not part of this version yet`,
-      ]);
-    },
-  );
-
-  it('is the federation of workload identities', () => {
-    const text = fileWith({
-      upstreams:
-        'upstreams: [{ provider: anthropic, auth: { federation_rule_id: a, organization_id: b, identity_token_file: /c } }]\n',
-    });
-    expect(adviceOf(text)).toHaveLength(3);
-    expect(adviceOf(text)[0]).toContain(
-      'upstreams[0].auth.federation_rule_id is not part of this version yet; use auth.api_key or auth.oauth_token',
-    );
   });
 
   it('is the desktop block of a policy', () => {

@@ -9,6 +9,8 @@ interface Schema {
   readonly items?: Schema;
   readonly $ref?: string;
   readonly $defs?: Readonly<Record<string, Schema>>;
+  /** Keys that depend on a word of the section. */
+  readonly allOf?: readonly { readonly then: Schema }[];
 }
 
 /** Keys that are judged when the file is read and mean nothing afterwards. */
@@ -40,10 +42,11 @@ it('a setting of the client is said to be unused exactly when the gateway does n
 });
 
 function leavesOf(at: Schema, prefix: string): { path: string; schema: Schema }[] {
-  return Object.entries(at.properties ?? {}).flatMap(([name, schema]) => {
+  const own = Object.entries(at.properties ?? {}).flatMap(([name, schema]) => {
     const path = `${prefix}${name}`;
     const inner = schema.items?.properties ? schema.items : schema;
     if (schema.$ref !== undefined) return [];
     return inner.properties ? leavesOf(inner, `${path}.`) : [{ path, schema }];
   });
+  return [...own, ...(at.allOf ?? []).flatMap((branch) => leavesOf(branch.then, prefix))];
 }

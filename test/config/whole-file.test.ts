@@ -65,6 +65,40 @@ upstreams:
     priority: 2
     forward_user_identity: true
     strip: auto
+  - provider: anthropic
+    name: federated
+    auth:
+      federation_rule_id: fdrl_01
+      organization_id: 00000000-0000-4000-8000-000000000000
+      identity_token_file: /var/run/secrets/anthropic/token
+      workspace_id: wrkspc_01
+      service_account_id: svac_01
+    priority: 3
+  - provider: bedrock
+    region: eu-west-1
+    auth: { aws_access_key_id: "\${AWS_KEY}", aws_secret_access_key: "\${AWS_SECRET}", aws_session_token: "\${TOKEN}" }
+    guardrail: { id: gr4f1k2m9x0a, version: "3" }
+    assume_role: { role_arn: arn:aws:iam::123456789012:role/x, external_id: sallyport, session_name: email }
+    priority: 4
+  - provider: bedrock
+    name: bedrock-us
+    base_url: https://bedrock-runtime-fips.us-east-1.amazonaws.com
+    auth: { aws_bearer_token: "\${TOKEN}" }
+    guardrail: { id: gr4f1k2m9x0a, version: DRAFT }
+    priority: 5
+  - provider: anthropicAws
+    region: us-west-2
+    workspace_id: wrkspc_01
+    priority: 6
+  - provider: vertex
+    region: global
+    project_id: acme-ai
+    auth: { service_account_json: /run/secrets/vertex.json }
+    priority: 7
+  - provider: foundry
+    resource: acme
+    auth: { use_azure_ad: true, scope: https://ai.azure.us/.default }
+    priority: 8
 models:
   - id: house-model
     label: House
@@ -113,6 +147,8 @@ const inputs = {
     DATABASE_URL: 'postgres://db.corp.example.com/sallyport?sslmode=verify-full',
     ANTHROPIC_API_KEY: 'k',
     TOKEN: 't',
+    AWS_KEY: 'AKIAIOSFODNN7EXAMPLE',
+    AWS_SECRET: 's',
     COST_CENTRE: '42',
     OIDC_CLIENT_SECRET: 'a',
     SALLYPORT_JWT_SECRET: SECRET,

@@ -1,5 +1,5 @@
 import type { GatewayConfig } from '../../config/gateway-config.ts';
-import { CodedError } from '../../kernel/coded-error.ts';
+import { regionOf } from '../../config/upstreams/region.ts';
 import type { CatalogOptions } from '../catalog/catalog.ts';
 import type { HttpServerOptions } from '../http/server.ts';
 import type { IdentityOptions } from '../identity/identity.ts';
@@ -7,8 +7,6 @@ import type { OpenIdProviderOptions } from '../identity/openid-provider.ts';
 import type { DeveloperLimits } from '../limits/developers.ts';
 import type { ModelPolicy } from '../policy/authorise.ts';
 import type { StoreOptions } from '../store/open.ts';
-import type { AnthropicOptions } from '../upstream/providers/anthropic.ts';
-import type { ProviderSettings } from '../upstream/providers/table.ts';
 import type { Upstream } from '../upstream/target.ts';
 import { defaultBufferedBytes } from './memory-limit.ts';
 import type { TlsFiles } from './tls-files.ts';
@@ -112,26 +110,6 @@ export function upstreamOptions(
   return { priority: priority ?? index, weight, maxConnections };
 }
 
-export function providerSettings(upstream: GatewayConfig['upstreams'][number]): ProviderSettings {
-  return {
-    kind: upstream.provider,
-    options: {
-      baseUrl: upstream.base_url,
-      credential: credentialOf(upstream),
-      headers: upstream.headers,
-      forwardUserIdentity: upstream.forward_user_identity,
-    },
-  };
-}
-
-function credentialOf({ name, auth }: GatewayConfig['upstreams'][number]): AnthropicOptions['credential'] {
-  const { api_key: apiKey, oauth_token: oauthToken } = auth;
-  if (oauthToken) return { kind: 'oauth_token', oauthToken };
-  if (apiKey) return { kind: 'api_key', apiKey };
-  // The configuration's own check comes first; this keeps the types honest.
-  throw new CodedError('config_invalid', { detail: `upstreams: ${name} has no credential in auth` });
-}
-
 /** `listen.public_url`, or the listener's own address, which only a loopback listener may leave it at. */
 export function publicUrlOf({ listen }: GatewayConfig): string {
   if (listen.public_url !== undefined) return listen.public_url.replace(/\/+$/, '');
@@ -174,11 +152,11 @@ export function bodyLimits(
 
 export function catalogOptions(config: GatewayConfig): CatalogOptions {
   return {
-    upstreams: config.upstreams.map(({ name, provider, models }) => ({
-      name,
-      provider,
-      region: undefined,
-      models,
+    upstreams: config.upstreams.map((upstream) => ({
+      name: upstream.name,
+      provider: upstream.provider,
+      region: regionOf(upstream),
+      models: upstream.models,
     })),
     models: config.models.map(({ id, label, description, upstream_model: upstreamModel }) => ({
       id,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Report } from './report.ts';
-import type { Path } from './source-problem.ts';
+import type { Report } from '../report.ts';
+import type { Path } from '../source-problem.ts';
 
 const VALUE = 'must be a string (put numbers and true/false in quotes)';
 
@@ -42,7 +42,12 @@ const FRAMING = [
 ];
 
 /** Header names: RFC 9110 tokens, none of the gateway's own, none twice in another case. */
-export function checkHeaderNames(names: readonly string[], path: Path, report: Report): void {
+export function checkHeaderNames(
+  names: readonly string[],
+  path: Path,
+  provider: string | undefined,
+  report: Report,
+): void {
   const seen = new Map<string, string>();
   for (const name of names) {
     const lower = name.toLowerCase();
@@ -51,7 +56,7 @@ export function checkHeaderNames(names: readonly string[], path: Path, report: R
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
       report.error(at, 'is no header name: letters, digits and - are possible', 'correct the name');
     else if (RESERVED.includes(lower) || RESERVED_PREFIXES.some((prefix) => lower.startsWith(prefix)))
-      report.error(at, 'is a header that the gateway sets itself', reservedHint(lower));
+      report.error(at, 'is a header that the gateway sets itself', reservedHint(lower, provider));
     else if (FRAMING.includes(lower))
       report.error(at, 'is a header of the connection, not of the request', 'remove it');
     else if (twin !== undefined) report.error(at, `is the same header as ${twin}`, 'keep one of the two');
@@ -59,7 +64,8 @@ export function checkHeaderNames(names: readonly string[], path: Path, report: R
   }
 }
 
-function reservedHint(name: string): string {
+function reservedHint(name: string, provider: string | undefined): string {
+  if (provider !== 'anthropic') return 'remove it';
   if (name === 'x-api-key') return 'write auth: { api_key: … }';
   return name === 'authorization' ? 'write auth: { oauth_token: … }' : 'remove it';
 }
