@@ -30,6 +30,8 @@ export interface TestUpstream {
   readonly options?: Partial<AnthropicOptions>;
   /** The id it receives for a client's model; the model itself unless given. */
   readonly modelIds?: Readonly<Record<string, string>>;
+  /** In place of the Anthropic API's. */
+  readonly provider?: Provider;
   /** Changes to the provider's descriptor. */
   readonly descriptor?: Partial<Provider>;
   /** Its place in the list unless given. */
@@ -103,16 +105,7 @@ export async function startInferenceGateway(
           weight: upstream.weight ?? 1,
           maxConnections: upstream.maxConnections,
           provider: {
-            ...createAnthropic(
-              {
-                baseUrl: upstream.url,
-                credential: { kind: 'api_key', apiKey: secret('sk-ant-api-upstream') },
-                headers: {},
-                forwardUserIdentity: false,
-                ...upstream.options,
-              },
-              { name: upstream.name, clock: systemClock, log, fetch },
-            ),
+            ...(upstream.provider ?? anthropicFor(upstream, log)),
             ...upstream.descriptor,
           },
           transport: transports[i] as (typeof transports)[number],
@@ -247,6 +240,19 @@ export async function post(gateway: TestGateway, body: unknown, options?: PostOp
 /** The error type and message of a Messages API envelope. */
 export function errorOf({ body }: Answered): { readonly type: string; readonly message: string } {
   return JSON.parse(body.toString()).error;
+}
+
+function anthropicFor({ name, url, options }: TestUpstream, log: Log): Provider {
+  return createAnthropic(
+    {
+      baseUrl: url,
+      credential: { kind: 'api_key', apiKey: secret('sk-ant-api-upstream') },
+      headers: {},
+      forwardUserIdentity: false,
+      ...options,
+    },
+    { name, clock: systemClock, log, fetch },
+  );
 }
 
 function permit(upstreams: readonly TestUpstream[], caller: Caller, clientModel: string): Permit {
