@@ -20,7 +20,8 @@ export function startAnthropicAws(account: AwsAccount): Promise<AwsMessagesServe
     prefix: '',
     models: [ANTHROPIC_AWS.model],
     account,
-    bearerOf: (headers) => [headers['x-api-key']].flat()[0],
+    bearerOf: ({ 'x-api-key': key, authorization = '' }) =>
+      [key].flat()[0] ?? /^Bearer (.+)/.exec(authorization)?.[1],
     bearer: ANTHROPIC_AWS.apiKey,
     reject: ({ headers }) =>
       headers['anthropic-workspace-id'] === ANTHROPIC_AWS.workspaceId
