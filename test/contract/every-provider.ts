@@ -4,10 +4,12 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { startInferenceGateway, type TestGateway } from '../support/inference-gateway.ts';
 import { createMemoryLog } from '../support/memory-log.ts';
 import { anthropicStandIns } from '../support/stand-ins/anthropic.ts';
+import { anthropicAws } from '../support/stand-ins/anthropic-aws.ts';
+import { mantle } from '../support/stand-ins/mantle.ts';
 import type { StandIn, StandInKind, StandInTraits } from '../support/stand-ins/stand-in.ts';
 
 /** Every provider, with each way to authenticate that changes what goes over the wire. */
-const STAND_INS: readonly StandInKind[] = [...anthropicStandIns];
+const STAND_INS: readonly StandInKind[] = [...anthropicStandIns, anthropicAws, mantle];
 
 /** The model as developers call it; each upstream has an id of its own for it. */
 export const MODEL = 'claude-contract';
