@@ -2,10 +2,11 @@ import type { Clock } from '../../kernel/clock.ts';
 import { CodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Database } from './database.ts';
-import { isOutage, reasonOf } from './outage.ts';
+import { isLack, isOutage, reasonOf } from './outage.ts';
 
 const FAILURES_TO_OPEN = 3;
 const PROBE_EVERY_MS = 1_000;
+const LACK_TOLD_EVERY_MS = 60_000;
 /** Changes nothing, but fails on a server that answers and cannot be written to, such as a replica after a failover. */
 const PROBE = "update kv set version = version where key = ''";
 
@@ -24,11 +25,13 @@ export interface CircuitParts {
 
 /**
  * Keeps a database that does not answer from holding up requests: after three failures in a row everything fails at once
- * with `store_unavailable`, and one probe a second finds out when it is back. One log line marks each change.
+ * with `store_unavailable`, and one probe a second finds out when it is back. One log line marks each change; a full disk,
+ * on which some statements work and others do not, is told of once a minute.
  */
 export function withCircuit(database: Database, { clock, log, watch }: CircuitParts): Database {
   let failures = 0;
   let isOpen = false;
+  let lackToldAtMs = Number.NEGATIVE_INFINITY;
   const closing = new AbortController();
 
   const probe = async (): Promise<void> => {
@@ -57,10 +60,20 @@ export function withCircuit(database: Database, { clock, log, watch }: CircuitPa
     void probe();
   };
 
+  const tellOfLack = (reason: string): void => {
+    const nowMs = clock.monotonicMs();
+    if (nowMs - lackToldAtMs < LACK_TOLD_EVERY_MS) return;
+    lackToldAtMs = nowMs;
+    log.error(
+      `store is short of what it needs (${reason}): sign-in and administration answer 503 where they need it, signed-in developers go on; see to its machine`,
+    );
+  };
+
   const failed = (error: unknown): CodedError => {
     failures += 1;
     watch?.failed();
     const reason = reasonOf(error);
+    if (isLack(error) && !isOpen) tellOfLack(reason);
     if (failures >= FAILURES_TO_OPEN && !isOpen && !closing.signal.aborted) open(reason);
     return new CodedError('store_unavailable', { detail: reason, cause: error });
   };

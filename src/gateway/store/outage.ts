@@ -21,6 +21,17 @@ export function isOutage(error: unknown): boolean {
   return isConnectionLost(error);
 }
 
+/**
+ * Classes 531 (disk full), 532 (out of memory), 58 (I/O): the server answers and says that it lacks what it needs. What needs
+ * less still works, so that nothing else may tell of it.
+ */
+const LACK_STATES = /^(?:531|532|58)/;
+
+/** Whether the server itself says that its machine fails it. */
+export function isLack(error: unknown): boolean {
+  return LACK_STATES.test(sqlStateOf(error) ?? '');
+}
+
 /** Whether the driver has lost the connection, as against an answer of the server or a mistake of ours. */
 export function isConnectionLost(error: unknown): boolean {
   if (error instanceof CodedError || error instanceof TypeError || sqlStateOf(error) !== undefined)

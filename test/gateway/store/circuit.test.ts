@@ -1,3 +1,4 @@
+import postgres from 'postgres';
 import { describe, expect, it } from 'vitest';
 import { type StoreWatch, withCircuit } from '../../../src/gateway/store/circuit.ts';
 import type { Database } from '../../../src/gateway/store/database.ts';
@@ -90,6 +91,25 @@ describe('the circuit', () => {
       await ask();
     }
     expect(log.lines).toEqual([]);
+  });
+
+  it('tells of a full disk once a minute, although other statements are answered in between', async () => {
+    const { ask, clock, state, log } = world();
+    const full = new postgres.PostgresError('could not extend file');
+    Object.assign(full, { code: '53100', message: 'could not extend file: No space left on device' });
+    const failing = async () => {
+      state.error = full;
+      await expect(ask()).rejects.toMatchObject({ code: 'store_unavailable', cause: full });
+      state.error = undefined;
+      await ask();
+    };
+    for (let i = 0; i < 5; i += 1) await failing();
+    expect(log.lines).toEqual([
+      expect.stringMatching(/^error store is short of what it needs \(53100 .*No space left on device\): /),
+    ]);
+    clock.advance(60_000);
+    await failing();
+    expect(log.lines).toHaveLength(2);
   });
 
   it('is not opened by statements that the database refuses, and hands those errors on', async () => {
