@@ -41,7 +41,10 @@ describe('the arrows', () => {
       'openid-client': [/^gateway\/identity\/openid-/],
       jose: [/^gateway\/identity\//],
       'oidc-provider': [/^gateway\/dev\//],
-      '@aws-sdk/credential-providers': [/^gateway\/upstream\/providers\/aws\/default-chain\.ts$/],
+      '@aws-sdk/credential-providers': [
+        /^gateway\/upstream\/providers\/aws\/default-chain\.ts$/,
+        /^gateway\/upstream\/providers\/bedrock\/assumed-role\.ts$/,
+      ],
       commander: [/^cli\.ts$/, /^commands\//],
       '@inquirer/prompts': [/^commands\/terminal-prompt\.ts$/],
       ora: [/^commands\/terminal-spinner\.ts$/],

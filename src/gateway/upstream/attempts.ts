@@ -18,7 +18,8 @@ export interface Tried {
 export interface Attempts {
   /**
    * The next answer to relay: a success, or an error that is the client's. When none is left, throws CodedError
-   * `upstreams_failed`, `upstream_credentials`, `not_supported`, `request_too_large`, or `client_left` after `abort`.
+   * `upstreams_failed`, `upstream_credentials`, `not_supported`, `request_too_large`, `bad_request` when a provider refuses
+   * the request itself, or `client_left` after `abort`.
    */
   next(): Promise<Answer>;
   /** Tells that the answer of the last `next` broke off on its way to the client. */

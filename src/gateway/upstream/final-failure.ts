@@ -16,16 +16,22 @@ export interface Failure {
  * could be asked for the body's size.
  */
 export function finalFailure(failures: readonly Failure[], configured: number): Answer {
-  const lastWith = (status: number) => failures.findLast(({ answer }) => answer?.status === status)?.answer;
+  const telling = failures.filter(isTelling);
+  const lastWith = (status: number) => telling.findLast(({ answer }) => answer?.status === status)?.answer;
   const busy = lastWith(429) ?? lastWith(529);
   if (busy) return busy;
-  if (failures.some(isCredentialFailure)) throw new CodedError('upstream_credentials');
+  if (telling.some(isCredentialFailure)) throw new CodedError('upstream_credentials');
   const missing = lastWith(404) ?? lastMissing(failures) ?? lastWith(501);
   if (missing) return missing;
   if (failures.some(({ verdict }) => verdict === 'unsupported')) throw new CodedError('not_supported');
   if (failures.length > 0 && failures.every(({ verdict }) => verdict === 'too_large'))
     throw new CodedError('request_too_large');
   throw new CodedError('upstreams_failed', { facts: { attempted: configured } });
+}
+
+/** Of an endpoint that an upstream does not serve, its answers with other statuses say nothing. */
+function isTelling({ verdict, answer }: Failure): boolean {
+  return verdict !== 'unsupported' || answer?.status === 501;
 }
 
 /** Some clouds say in a 400 that they do not have the model. */

@@ -18,7 +18,10 @@ export interface Provider {
   readonly boundsTimeToHeaders: boolean;
   /** Whether it serves `count_tokens`. */
   readonly countsTokens: boolean;
-  /** The outgoing request; rejects with CodedError `upstream_credentials` when the credential cannot be had. */
+  /**
+   * The outgoing request. Throws or rejects with CodedError `upstream_credentials` when the credential cannot be had,
+   * `not_supported` when this endpoint is not served for this request, `bad_request` for what nobody is to be asked.
+   */
   prepare(request: OutgoingRequest): Prepared | Promise<Prepared>;
   /** What an answer that is not a success means, and what of it the developer may read. */
   judge(refusal: Refusal): Judgement;

@@ -65,6 +65,12 @@ const FAILED: Outcome = { kind: 'failed' };
 const NOT_REACHED: Outcome = { kind: 'refused', restMs: SHORT_REST_MS, reason: 'not_reached' };
 const UNKNOWN: Outcome = { kind: 'unknown' };
 
+const UNSUPPORTED: Turn = {
+  kind: 'failure',
+  failure: { verdict: 'unsupported', answer: undefined },
+  outcome: UNKNOWN,
+};
+
 /** How often a request goes to one upstream again, with another credential or without what was refused. */
 const MOST_REPEATS = 3;
 
@@ -80,7 +86,7 @@ interface Place {
 
 /**
  * Asks an upstream that knows the model, once it has a place for the request. The turn rejects with CodedError
- * `client_left`, and with nothing else.
+ * `client_left`, or `bad_request` when the provider refuses the request itself.
  */
 export function createTurns({ ttfbMs }: TurnOptions, parts: TurnParts): TakeTurn {
   const { clock, log } = parts;
@@ -145,6 +151,8 @@ async function ask(
   } catch (error) {
     release?.();
     if (gone.aborted) throw new CodedError('client_left');
+    if (isCodedError(error, 'bad_request')) throw error;
+    if (isCodedError(error, 'not_supported')) return UNSUPPORTED;
     return unreachable(asked, error, question, parts);
   }
 }

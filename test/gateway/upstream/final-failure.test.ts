@@ -66,6 +66,10 @@ describe('when no upstream served, the developer gets', () => {
     expect(outcome([{ verdict: 'unsupported', answer: undefined }, unreachable])).toBe('not_supported');
   });
 
+  it.each([400, 401, 403, 404, 429])('not_supported after a %i that says no more than that', (status) => {
+    expect(outcome([{ verdict: 'unsupported', answer: answered(status).answer }])).toBe('not_supported');
+  });
+
   it('request_too_large only when size is all that stood in the way', () => {
     const tooLarge: Failure = { verdict: 'too_large', answer: undefined };
     expect(outcome([tooLarge, tooLarge])).toBe('request_too_large');

@@ -1,12 +1,14 @@
 import type { Provider, ProviderParts } from '../provider.ts';
 import { type AnthropicOptions, createAnthropic } from './anthropic.ts';
 import type { AnthropicAwsOptions } from './anthropic-aws.ts';
+import type { BedrockOptions } from './bedrock/options.ts';
 import type { MantleOptions } from './mantle.ts';
 
 /** Every provider this version serves: its options, by kind. Adding one is its file and a line in each place here. */
 export interface ProviderOptions {
   readonly anthropic: AnthropicOptions;
   readonly anthropicAws: AnthropicAwsOptions;
+  readonly bedrock: BedrockOptions;
   readonly mantle: MantleOptions;
 }
 
@@ -26,6 +28,7 @@ const providers: {
   anthropic: createAnthropic,
   anthropicAws: async (options, parts) =>
     (await import('./anthropic-aws.ts')).createAnthropicAws(options, parts),
+  bedrock: async (options, parts) => (await import('./bedrock/bedrock.ts')).createBedrock(options, parts),
   mantle: async (options, parts) => (await import('./mantle.ts')).createMantle(options, parts),
 };
 

@@ -24,7 +24,7 @@ export function createAwsAuthorisation(
     case 'bearer':
       return withHeader('authorization', `Bearer ${credential.token.reveal()}`);
     default:
-      return signed(createKeySource(credential, place.region, parts), place, parts);
+      return signedBy(always(createKeySource(credential, place.region, parts)), place, parts);
   }
 }
 
@@ -35,8 +35,13 @@ function withHeader(name: string, value: string): AwsAuthorisation {
   };
 }
 
-function signed(
-  source: CredentialSource<AwsKeys>,
+function always(source: CredentialSource<AwsKeys>): () => CredentialSource<AwsKeys> {
+  return () => source;
+}
+
+/** Signs each request with keys of the source that is for it. `sourceOf` may throw CodedError `upstream_credentials`. */
+export function signedBy(
+  sourceOf: (request: OutgoingRequest) => CredentialSource<AwsKeys>,
   place: SignerOptions,
   { clock }: ProviderParts,
 ): AwsAuthorisation {
@@ -48,13 +53,13 @@ function signed(
   };
   return {
     authorise(prepared, request) {
-      const keys = source.get();
+      const keys = sourceOf(request).get();
       if (keys instanceof Promise) return keys.then((late) => signWith(late, prepared, request));
       return signWith(keys, prepared, request);
     },
     refused(request) {
       const keys = used.get(request);
-      return keys !== undefined && source.refused(keys);
+      return keys !== undefined && sourceOf(request).refused(keys);
     },
   };
 }

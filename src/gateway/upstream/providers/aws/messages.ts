@@ -57,6 +57,6 @@ function judged(refusal: Refusal, accountTrouble: RegExp | undefined): Judgement
   return { ...judgement, verdict: 'account' };
 }
 
-function isStale({ status, headers, body }: Refusal): boolean {
+export function isStale({ status, headers, body }: Refusal): boolean {
   return status === 401 || codesOf(headers, readJson(body)).some((code) => STALE.has(code));
 }

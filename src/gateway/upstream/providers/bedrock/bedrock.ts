@@ -1,0 +1,79 @@
+import { escapeControl } from '../../../../kernel/log.ts';
+import type { OutgoingRequest, Prepared, Provider, ProviderParts, TransportAnswer } from '../../provider.ts';
+import { createAwsAuthorisation } from '../aws/authorisation.ts';
+import { createAssumedRole } from './assumed-role.ts';
+import { countAnswer, countRequest } from './count-tokens.ts';
+import { eventsFromFrames } from './event-frames.ts';
+import { guardrailHeaders, refuseGuardrailMembers } from './guardrail.ts';
+import { judgeBedrock } from './judgement.ts';
+import { messageBody } from './message-body.ts';
+import { modelPath } from './model-path.ts';
+import type { BedrockOptions } from './options.ts';
+import type { StreamException } from './stream-exception.ts';
+
+const SERVICE = 'bedrock';
+const MOST_BYTES = 20_000_000;
+/** Exceptions are a sentence or two; more would be something else. */
+const LONGEST_EXCEPTION = 2_000;
+/** Streamed answers that are no frames: an error that came as a success, or something between that has decoded them. */
+const NO_FRAMES = /^(?:application\/json|text\/event-stream)\b/i;
+
+/** Amazon Bedrock's runtime: InvokeModel, its streaming form, and CountTokens. */
+export function createBedrock(options: BedrockOptions, parts: ProviderParts): Provider {
+  const { region, guardrail, assumeRole, credential } = options;
+  const base = new URL(options.baseUrl ?? `https://bedrock-runtime.${region}.amazonaws.com`);
+  const prefix = base.pathname.replace(/\/+$/, '');
+  const place = { service: SERVICE, region, host: base.host };
+  const authorisation =
+    assumeRole && credential.kind !== 'bearer'
+      ? createAssumedRole(assumeRole, credential, place, parts)
+      : createAwsAuthorisation(credential, place, parts);
+
+  const own = Object.entries(options.headers).flatMap(([name, value]) => [name.toLowerCase(), value]);
+  const common = ['content-type', 'application/json', 'accept-encoding', 'identity', ...own];
+  const json = [...common, 'accept', 'application/json'];
+  const guarded = guardrail ? guardrailHeaders(guardrail) : [];
+  const whole = [...json, ...guarded];
+  const streamed = [...common, 'accept', 'application/vnd.amazon.eventstream', ...guarded];
+
+  const prepared = (request: OutgoingRequest): Prepared => {
+    if (guardrail) refuseGuardrailMembers(request.body);
+    if (request.endpoint === 'count_tokens') {
+      const { path, body } = countRequest(request);
+      return { path: `${prefix}${path}`, headers: json, body };
+    }
+    const verb = request.isStreamed ? 'invoke-with-response-stream' : 'invoke';
+    return {
+      path: `${prefix}${modelPath(request.upstreamModel)}/${verb}`,
+      headers: request.isStreamed ? streamed : whole,
+      body: messageBody(request),
+    };
+  };
+
+  const tellOperator = ({ headers }: TransportAnswer, { message }: StreamException): void => {
+    const id = headers['x-amzn-requestid'] ?? '-';
+    const text = escapeControl(message.slice(0, LONGEST_EXCEPTION));
+    parts.log.warn(
+      `upstream ${parts.name} broke off its stream upstream_request_id=${id}, in its own words: ${text}`,
+    );
+  };
+
+  return {
+    origin: base.origin,
+    sendsPings: false,
+    maxBodyBytes: MOST_BYTES,
+    boundsTimeToHeaders: false,
+    countsTokens: true,
+    prepare: (request) => authorisation.authorise(prepared(request), request),
+    judge: (refusal) => judgeBedrock(refusal, authorisation),
+    translate(answer, request) {
+      if (request.endpoint === 'count_tokens') return countAnswer(answer);
+      if (!request.isStreamed || NO_FRAMES.test(String(answer.headers['content-type']))) return answer;
+      return {
+        status: answer.status,
+        headers: { ...answer.headers, 'content-type': 'text/event-stream' },
+        ...eventsFromFrames(answer, (exception) => tellOperator(answer, exception)),
+      };
+    },
+  };
+}
