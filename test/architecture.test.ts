@@ -45,6 +45,8 @@ describe('the arrows', () => {
         /^gateway\/upstream\/providers\/aws\/default-chain\.ts$/,
         /^gateway\/upstream\/providers\/bedrock\/assumed-role\.ts$/,
       ],
+      'google-auth-library': [/^gateway\/upstream\/providers\/vertex\/google-credential\.ts$/],
+      '@azure/identity': [/^gateway\/upstream\/providers\/foundry\/entra-token\.ts$/],
       commander: [/^cli\.ts$/, /^commands\//],
       '@inquirer/prompts': [/^commands\/terminal-prompt\.ts$/],
       ora: [/^commands\/terminal-spinner\.ts$/],

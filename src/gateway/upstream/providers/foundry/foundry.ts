@@ -1,0 +1,52 @@
+import { type CloudErrorRules, cloudJudgement } from '../../cloud-errors.ts';
+import { createCredentialSource } from '../../credential-source.ts';
+import type { OutgoingRequest, Prepared, Provider, ProviderParts } from '../../provider.ts';
+import { type HeaderCredential, lastingCredential, passingCredential } from '../header-credential.ts';
+import { createMessagesFormat, messagesPrefix } from '../messages-format.ts';
+import { loadEntraToken } from './entra-token.ts';
+import type { FoundryOptions } from './options.ts';
+
+const DEFAULT_SCOPE = 'https://ai.azure.com/.default';
+const RULES: CloudErrorRules = { codes: {} };
+
+/** Microsoft Foundry: the Messages API, where a model is called by the name of its deployment. */
+export function createFoundry(options: FoundryOptions, parts: ProviderParts): Provider {
+  const base = new URL(
+    options.endpoint.kind === 'base_url'
+      ? options.endpoint.baseUrl
+      : `https://${options.endpoint.resource}.services.ai.azure.com/anthropic`,
+  );
+  const credential = openCredential(options.credential, parts);
+  const prepareMessages = createMessagesFormat({ prefix: messagesPrefix(base), headers: options.headers });
+
+  const preparedWith = (credentialHeaders: readonly string[], request: OutgoingRequest): Prepared => {
+    const { path, headers, body } = prepareMessages(request);
+    return { path, headers: [...headers, ...credentialHeaders], body };
+  };
+
+  return {
+    origin: base.origin,
+    sendsPings: false,
+    maxBodyBytes: undefined,
+    boundsTimeToHeaders: false,
+    countsTokens: true,
+    prepare(request) {
+      const headers = credential.headersFor(request);
+      if (!(headers instanceof Promise)) return preparedWith(headers, request);
+      return headers.then((late) => preparedWith(late, request));
+    },
+    judge(refusal) {
+      const judgement = cloudJudgement(refusal, RULES);
+      if (refusal.status !== 401 || !credential.refusedFor(refusal.request)) return judgement;
+      return { ...judgement, isWorthRepeating: true };
+    },
+  };
+}
+
+/** One or the other, never both: the endpoint takes the key for the credential then. */
+function openCredential(credential: FoundryOptions['credential'], parts: ProviderParts): HeaderCredential {
+  if (credential.kind === 'api_key') return lastingCredential(['x-api-key', credential.apiKey.reveal()]);
+  const scope = credential.scope ?? DEFAULT_SCOPE;
+  const load = () => loadEntraToken(scope, parts.clock);
+  return passingCredential(createCredentialSource({ name: parts.name, load }, parts));
+}
