@@ -19,6 +19,16 @@ const minimal = {
   upstreams: [{ provider: 'anthropic', auth: { api_key: '${API_KEY}' } }],
 };
 
+/** What each provider needs beside its name. */
+const upstreamOf: Readonly<Record<string, object>> = {
+  anthropic: { auth: { api_key: 'k' } },
+  bedrock: { region: 'us-east-1' },
+  mantle: { region: 'us-east-1', models: ['claude-opus-*'] },
+  anthropicAws: { region: 'us-east-1', workspace_id: 'wrkspc_01' },
+  vertex: { region: 'global', project_id: 'acme-ai' },
+  foundry: { resource: 'acme', auth: { api_key: 'k' } },
+};
+
 const env = {
   OIDC_SECRET: 'the-secret-of-the-identity-provider',
   JWT_SECRET: 'n0TUx9tPRcZQbOcUJRHdkWhHkWbiX0bkgVQW5FJmJ1s',
@@ -107,6 +117,30 @@ describe('the schema of gateway.yaml', () => {
     );
   });
 
+  it.each(Object.entries(upstreamOf))(
+    'knows the keys of the provider %s, and of no other',
+    (provider, keys) => {
+      const withUpstream = (more: object) => ({ ...minimal, upstreams: [{ provider, ...keys, ...more }] });
+      expect(loaderErrors(withUpstream({}))).toEqual([]);
+      expect(isValid(withUpstream({})), JSON.stringify(isValid.errors)).toBe(true);
+      const own = new Set(schemaKeysOf(provider));
+      const foreign = Object.keys(upstreamOf)
+        .flatMap(schemaKeysOf)
+        .filter((key) => !own.has(key));
+      expect(foreign.length).toBeGreaterThan(2);
+      for (const key of [...foreign, 'nonsense']) {
+        expect(loaderErrors(withUpstream({ [key]: 'a' }))).toContain(`upstreams[0].${key}`);
+        expect(isValid(withUpstream({ [key]: 'a' })), key).toBe(false);
+      }
+      expect(isValid(withUpstream({ auth: { nonsense: 1 } }))).toBe(false);
+    },
+  );
+
+  it('leaves an upstream to the loader whose provider comes from a variable', () => {
+    expect(isValid({ ...minimal, upstreams: [{ provider: '${WORD}', region: 'x' }] })).toBe(true);
+    expect(isValid({ ...minimal, upstreams: [{ provider: 'openai' }] })).toBe(false);
+  });
+
   it('explains every key, and shows a value of each', () => {
     const keys = [...keysOf(schema, ''), ...keysOf(schema.$defs?.['settings'] ?? {}, 'settings.')];
     const silent = keys.filter(({ member }) => !member.title || !member.description || !hasValue(member));
@@ -146,6 +180,12 @@ describe('the schema of gateway.yaml', () => {
     );
   });
 });
+
+function schemaKeysOf(provider: string): string[] {
+  const branches = schema.properties?.['upstreams']?.items?.allOf ?? [];
+  const branch = branches.find(({ if: { properties } }) => properties['provider']?.enum.includes(provider));
+  return Object.keys(branch?.then.properties ?? {});
+}
 
 interface Schema {
   readonly title?: string;

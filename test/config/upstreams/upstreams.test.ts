@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
 import { describe, expect, it } from 'vitest';
-import { adviceOf, configOf, errorsOf, fileWith, printed, warningsOf } from './config-file.ts';
+import { adviceOf, configOf, errorsOf, fileWith, printed, warningsOf } from '../config-file.ts';
 
 const upstreams = (...items: readonly string[]) =>
   fileWith({ upstreams: `upstreams:\n${items.map((item) => `  - ${item}\n`).join('')}` });
