@@ -15,18 +15,20 @@ type UpstreamConfig = GatewayConfig['upstreams'][number];
 type Section<P extends UpstreamConfig['provider']> = Extract<UpstreamConfig, { readonly provider: P }>;
 
 /** What each provider asks for, read from its entry of `upstreams`. */
-export function providerSettings(upstream: UpstreamConfig, _aws: AwsEnvironment): ProviderSettings {
+export function providerSettings(upstream: UpstreamConfig, aws: AwsEnvironment): ProviderSettings {
   switch (upstream.provider) {
     case 'anthropic':
       return { kind: 'anthropic', options: anthropicOptions(upstream) };
+    case 'bedrock':
+      return { kind: 'bedrock', options: bedrockOptions(upstream, aws) };
     case 'mantle':
       return { kind: 'mantle', options: mantleOptions(upstream) };
     case 'anthropicAws':
       return { kind: 'anthropicAws', options: anthropicAwsOptions(upstream) };
-    default:
-      throw new CodedError('config_invalid', {
-        detail: `upstreams: ${upstream.name} is ${upstream.provider}, which is not part of this version yet`,
-      });
+    case 'vertex':
+      return { kind: 'vertex', options: vertexOptions(upstream) };
+    case 'foundry':
+      return { kind: 'foundry', options: foundryOptions(upstream) };
   }
 }
 
@@ -54,7 +56,7 @@ function anthropicCredential({ name, auth }: Section<'anthropic'>): AnthropicOpt
   return { kind: 'federation', federation };
 }
 
-export function bedrockOptions(upstream: Section<'bedrock'>, aws: AwsEnvironment): BedrockOptions {
+function bedrockOptions(upstream: Section<'bedrock'>, aws: AwsEnvironment): BedrockOptions {
   const { assume_role: role } = upstream;
   return {
     region: regionIn(upstream),
@@ -104,7 +106,7 @@ function awsKeys({ auth }: Section<'bedrock' | 'mantle' | 'anthropicAws'>): AwsK
   return { kind: 'keys', accessKeyId, secretAccessKey, sessionToken: auth.aws_session_token };
 }
 
-export function vertexOptions(upstream: Section<'vertex'>): VertexOptions {
+function vertexOptions(upstream: Section<'vertex'>): VertexOptions {
   return {
     region: regionIn(upstream),
     projectId: upstream.project_id,
@@ -114,7 +116,7 @@ export function vertexOptions(upstream: Section<'vertex'>): VertexOptions {
   };
 }
 
-export function foundryOptions({
+function foundryOptions({
   name,
   resource,
   base_url: baseUrl,
