@@ -2,6 +2,7 @@ import type { Clock } from '../../../../kernel/clock.ts';
 import { escapeControl } from '../../../../kernel/log.ts';
 import type { GuardedFetch } from '../../../exchange.ts';
 import type { Lease } from '../../credential-source.ts';
+import { describe } from '../../failure-log.ts';
 import type { AwsKeys } from './credentials.ts';
 import { createVendorHandler } from './vendor-handler.ts';
 
@@ -13,6 +14,7 @@ export interface ChainParts {
 /** A `credential_process` may ask somebody's single sign-on. */
 const LONGEST_LOAD_MS = 30_000;
 const LONGEST_REASON = 300;
+const NO_JSON = 'an answer that is not JSON';
 
 /**
  * Keys from the environment, the shared files (single sign-on and `credential_process` included), a web identity, the
@@ -27,7 +29,7 @@ export async function loadDefaultChain(
   const options = {
     ignoreCache: true,
     logger: collecting(reasons),
-    clientConfig: { region, requestHandler: createVendorHandler(fetch) },
+    clientConfig: { region, requestHandler: createVendorHandler(fetch), maxAttempts: 2 },
   };
   // The vendor's tools let keys in the environment win over AWS_PROFILE; its Node library alone does not.
   const load = chain.createCredentialChain(chain.fromEnv(), chain.fromNodeProviderChain(options));
@@ -67,9 +69,10 @@ function collecting(reasons: string[]) {
 }
 
 function explained(error: unknown, reasons: readonly string[]): string {
-  const { name, message } = error instanceof Error ? error : new Error(String(error));
-  const what = error instanceof SyntaxError ? 'an answer that is not JSON' : harmless(message);
-  if (name !== 'CredentialsProviderError') return `${name} ${what}`;
+  if (error instanceof SyntaxError) return NO_JSON;
+  const what = harmless(describe(error));
+  // An error of the vendor's services, named by its code.
+  if (error instanceof Error && '$fault' in error) return `${error.name}: ${what}`;
   const others = [...new Set(reasons)].filter((reason) => reason !== what);
   return others.length === 0 ? what : `${what} (${others.join('; ')})`;
 }
@@ -78,6 +81,6 @@ function explained(error: unknown, reasons: readonly string[]): string {
 function harmless(message: string): string {
   const [line = ''] = message.split('\n');
   if (line.startsWith('Command failed')) return 'credential_process failed';
-  if (/\bJSON\b/.test(line)) return 'an answer that is not JSON';
+  if (/\bJSON\b/.test(line)) return NO_JSON;
   return escapeControl(line).slice(0, LONGEST_REASON);
 }
