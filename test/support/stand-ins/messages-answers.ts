@@ -5,7 +5,7 @@ import type { Json, ScriptedAnswer } from './stand-in.ts';
 export interface Refused {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body: Json;
+  readonly body: Json | readonly Json[];
 }
 
 /** What differs between providers that answer in Messages format. */

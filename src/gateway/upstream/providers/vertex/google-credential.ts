@@ -94,10 +94,10 @@ async function keyClient(
 }
 
 function tokenFetch(tokenUri: string, fetch: GuardedFetch): GuardedFetch {
-  return (_url, { headers, body } = {}) =>
+  return (_url, { body } = {}) =>
     fetch(tokenUri, {
       method: 'POST',
-      headers: [...new Headers(headers)],
+      headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
       body: String(body),
       redirect: 'manual',
       signal: AbortSignal.timeout(LONGEST_CALL_MS),
