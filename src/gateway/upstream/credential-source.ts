@@ -70,14 +70,16 @@ export function createCredentialSource<T>(
     }
   };
 
+  const isPausing = (): boolean => failure !== undefined && failure.untilMs > clock.monotonicMs();
+
   const renewOnce = (): Promise<T> => {
-    if (failure && failure.untilMs > clock.monotonicMs()) return Promise.reject(failure.error);
+    if (failure && isPausing()) return Promise.reject(failure.error);
     renewal ??= renew();
     return renewal;
   };
 
   const renewAhead = (): void => {
-    if (renewal || (failure && failure.untilMs > clock.monotonicMs())) return;
+    if (renewal || isPausing()) return;
     renewOnce().catch((error: unknown) =>
       log.warn(`${describe(error)}; the one at hand goes on serving until it ends`),
     );
@@ -90,8 +92,8 @@ export function createCredentialSource<T>(
       return lease.value;
     },
     refused(value) {
-      // Another request has had it renewed since.
-      if (lease?.value !== value) return lease !== undefined;
+      // Another request has had it renewed since, or is about to.
+      if (lease?.value !== value) return lease !== undefined || !isPausing();
       // A new one that is refused as well is not the credential's age.
       if (clock.monotonicMs() - renewedAtMs < PAUSE_MS) return false;
       lease = undefined;

@@ -109,6 +109,19 @@ describe('a credential source', () => {
     expect(await again).toBe('late');
   });
 
+  it('tells all whose credential was refused that another one is coming, while it comes and when it cannot', async () => {
+    const world = standUp();
+    await world.holding('old');
+    world.clock.advance(60_000);
+    expect(world.source.refused('old')).toBe(true);
+    const renewed = Promise.resolve(world.source.get()).catch(() => 'none');
+    expect(world.source.refused('old')).toBe(true);
+    world.calls[1]?.reject(new Error('the source is down'));
+    expect(await renewed).toBe('none');
+    expect(world.source.refused('old')).toBe(false);
+    expect(world.calls).toHaveLength(2);
+  });
+
   it('fetches another one for one that was refused, but not for one that is new', async () => {
     const world = standUp();
     await world.holding('old');

@@ -82,5 +82,5 @@ function harmless(message: string): string {
   const [line = ''] = message.split('\n');
   if (line.startsWith('Command failed')) return 'credential_process failed';
   if (/\bJSON\b/.test(line)) return NO_JSON;
-  return escapeControl(line).slice(0, LONGEST_REASON);
+  return escapeControl(line.replace(/\.$/, '')).slice(0, LONGEST_REASON);
 }
