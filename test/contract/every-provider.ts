@@ -5,11 +5,21 @@ import { startInferenceGateway, type TestGateway } from '../support/inference-ga
 import { createMemoryLog } from '../support/memory-log.ts';
 import { anthropicStandIns } from '../support/stand-ins/anthropic.ts';
 import { anthropicAws } from '../support/stand-ins/anthropic-aws.ts';
+import { bedrockStandIns } from '../support/stand-ins/bedrock.ts';
+import { foundryStandIns } from '../support/stand-ins/foundry.ts';
 import { mantle } from '../support/stand-ins/mantle.ts';
 import type { StandIn, StandInKind, StandInTraits } from '../support/stand-ins/stand-in.ts';
+import { vertex } from '../support/stand-ins/vertex.ts';
 
 /** Every provider, with each way to authenticate that changes what goes over the wire. */
-const STAND_INS: readonly StandInKind[] = [...anthropicStandIns, anthropicAws, mantle];
+const STAND_INS: readonly StandInKind[] = [
+  ...anthropicStandIns,
+  anthropicAws,
+  ...bedrockStandIns,
+  mantle,
+  vertex,
+  ...foundryStandIns,
+];
 
 /** The model as developers call it; each upstream has an id of its own for it. */
 export const MODEL = 'claude-contract';
