@@ -1,9 +1,9 @@
 import type { Secret } from '../../../kernel/secret.ts';
 import { type MemberChange, spliceBody } from '../../http/splice.ts';
-import type { CredentialSource } from '../credential-source.ts';
 import type { OutgoingRequest, Prepared, Provider, ProviderParts, Verdict } from '../provider.ts';
 import { betasOf, createHeaderPicker, DEFAULT_ANTHROPIC_VERSION } from '../request-headers.ts';
 import { createFederation, type FederationOptions } from './anthropic-federation.ts';
+import { type HeaderCredential, lastingCredential, passingCredential } from './header-credential.ts';
 
 export interface AnthropicOptions {
   readonly baseUrl: string | undefined;
@@ -67,50 +67,19 @@ export function createAnthropic(options: AnthropicOptions, parts: ProviderParts)
   };
 }
 
-interface Credential {
-  /** Names and values in turn. */
-  headersFor(request: OutgoingRequest): readonly string[] | Promise<readonly string[]>;
-  /** The request was refused with what it got; true when it would get another one now. */
-  refusedFor(request: OutgoingRequest): boolean;
-}
-
 function openCredential(
   credential: AnthropicOptions['credential'],
   baseUrl: string,
   parts: ProviderParts,
-): Credential {
+): HeaderCredential {
   switch (credential.kind) {
     case 'api_key':
-      return lasting(['x-api-key', credential.apiKey.reveal()]);
+      return lastingCredential(['x-api-key', credential.apiKey.reveal()]);
     case 'oauth_token':
-      return lasting(['authorization', `Bearer ${credential.oauthToken.reveal()}`]);
+      return lastingCredential(['authorization', `Bearer ${credential.oauthToken.reveal()}`]);
     case 'federation':
-      return passing(createFederation(baseUrl, credential.federation, parts));
+      return passingCredential(createFederation(baseUrl, credential.federation, parts));
   }
-}
-
-function lasting(headers: readonly string[]): Credential {
-  return { headersFor: () => headers, refusedFor: () => false };
-}
-
-function passing(source: CredentialSource<readonly string[]>): Credential {
-  const shown = new WeakMap<OutgoingRequest, readonly string[]>();
-  const noted = (headers: readonly string[], request: OutgoingRequest): readonly string[] => {
-    shown.set(request, headers);
-    return headers;
-  };
-  return {
-    headersFor(request) {
-      const headers = source.get();
-      return headers instanceof Promise
-        ? headers.then((late) => noted(late, request))
-        : noted(headers, request);
-    },
-    refusedFor(request) {
-      const headers = shown.get(request);
-      return headers !== undefined && source.refused(headers);
-    },
-  };
 }
 
 function addProtocolHeaders(
