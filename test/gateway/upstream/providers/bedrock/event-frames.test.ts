@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { eventsFromFrames } from '../../../../../src/gateway/upstream/providers/bedrock/event-frames.ts';
 import { many } from '../../../../support/property-runs.ts';
 import { chunkFrame, chunkPayload, frame, framesOf } from '../../../../support/stand-ins/bedrock-frames.ts';
 import { answerEvents } from '../../../../support/upstream.ts';
@@ -64,6 +65,23 @@ describe('frames of an event stream', () => {
       bytes.subarray(i * 65_536, (i + 1) * 65_536),
     );
     expect(decoded(chunks).text).toBe(asEvent('content_block_delta', long));
+  });
+});
+
+describe('a slow reader', () => {
+  it('makes the upstream itself stand still, and go on or stop', () => {
+    const told: string[] = [];
+    const source = {
+      flow: () => undefined,
+      pause: () => void told.push('pause'),
+      resume: () => void told.push('resume'),
+      abort: () => void told.push('abort'),
+    };
+    const events = eventsFromFrames(source, () => undefined);
+    events.pause();
+    events.resume();
+    events.abort();
+    expect(told).toEqual(['pause', 'resume', 'abort']);
   });
 });
 
