@@ -79,6 +79,5 @@ function stripShape(byDefault: 'auto' | false) {
       title: 'Strip',
       description:
         'Betas and optional fields to leave out: a list, or auto to learn them from what the upstream refuses. By default auto, and false for anthropic.',
-      isLater: true,
     });
 }

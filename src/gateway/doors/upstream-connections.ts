@@ -3,6 +3,7 @@ import type { GatewayConfig } from '../../config/gateway-config.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Outbound } from '../outbound/outbound.ts';
+import { withoutRefused } from '../upstream/learned-refusals.ts';
 import { createProvider } from '../upstream/providers/table.ts';
 import type { Upstream } from '../upstream/target.ts';
 import { createTransport } from '../upstream/transport.ts';
@@ -26,8 +27,9 @@ export function openUpstreams(
   const fetch = outbound.fetch({ useProxy: true });
   return Promise.all(
     upstreams.map(async (entry, index) => {
-      const { name } = entry;
-      const provider = await createProvider(providerSettings(entry, aws), { name, clock, log, fetch });
+      const { name, strip } = entry;
+      const asConfigured = await createProvider(providerSettings(entry, aws), { name, clock, log, fetch });
+      const provider = withoutRefused(asConfigured, { name, strip }, { clock, log });
       closing.add(() => provider.close?.());
       const transport = createTransport({
         origin: provider.origin,

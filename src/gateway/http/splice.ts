@@ -36,6 +36,18 @@ export function spliceBody(body: ScannedBody, changes: readonly MemberChange[]):
   return applied(body.bytes, cuts);
 }
 
+/** The bytes without these members, wherever in the body they are. One inside another goes with it. */
+export function withoutMembers(bytes: Buffer, members: readonly BodyMember[]): Buffer {
+  const cuts: Cut[] = [];
+  let end = 0;
+  for (const member of [...members].sort((a, b) => a.keyStart - b.keyStart)) {
+    if (member.keyStart < end) continue;
+    remove(bytes, member, cuts);
+    end = member.valueEnd;
+  }
+  return cuts.length === 0 ? bytes : applied(bytes, cuts);
+}
+
 /** The member goes with the comma after it; the last one with the comma before it and the removals right before that. */
 function remove(bytes: Buffer, member: BodyMember, cuts: Cut[]): void {
   const after = skipWhitespace(bytes, member.valueEnd);

@@ -8,9 +8,10 @@ const refusedField = (field: string) => `${field}: Extra inputs are not permitte
 const SIZE_LIMIT = /^The (?:request|message) size \(.*exceeds.*MB limit\.$/s;
 const TOO_LONG = /input is too long for requested model|prompt is too long/i;
 
-/** A whole name: no part of a longer one, of a path or of an ARN, and nothing that could be an account's number. */
-const NAME =
-  '(?<![\\w.\\-/:@])(?![\\w.-]*\\d{12})(?=[\\w.-]*[A-Za-z])([A-Za-z0-9_][\\w.-]{0,63})(?![\\w.\\-/@])';
+/** No part of a longer name, of a path or of an ARN. */
+const NAME = '(?<![\\w.\\-/:@])(?<name>[A-Za-z0-9_][\\w.-]{0,255})(?![\\w.\\-/@])';
+/** Where in the body AWS's own check found the name: a JSON pointer. */
+const POINTER = '#(?<pointer>(?:/\\w{1,60}){0,10})';
 const QUOTE = '[`"\'\\[]?';
 
 export interface RefusedName {
@@ -23,22 +24,30 @@ const NAMINGS: readonly (readonly [RefusedName['kind'], RegExp])[] = [
   ['beta', new RegExp(`unexpected value\\(s\\) ${QUOTE}${NAME}.* for the ${QUOTE}anthropic-beta`, 'is')],
   ['beta', new RegExp(`invalid beta flag(?::| (?=[\`"'\\[]))\\s*${QUOTE}${NAME}`, 'i')],
   ['field', new RegExp(`${NAME}${QUOTE}: extra inputs are not permitted`, 'i')],
-  ['field', new RegExp(`extraneous key \\[${NAME}\\] is not permitted`, 'i')],
+  ['field', new RegExp(`${POINTER}: extraneous key \\[${NAME}\\] is not permitted`, 'i')],
   ['field', new RegExp(`unknown name "${NAME}"`, 'i')],
 ];
 
 /** Error texts are a sentence or two; what comes later is not looked at. */
 const LONGEST_SENTENCE = 4_096;
+const LONGEST_SHOWN_NAME = 64;
 const UNNAMED_BETA = /invalid beta flag/i;
 
-/** The beta or field that a refusal names: letters, digits, `_`, `.` and `-`, 64 of them at most. */
+/** The beta or field that a refusal names: letters, digits, `_`, `.` and `-`, 256 of them at most. */
 export function refusedName(message: string): RefusedName | undefined {
   const words = message.slice(0, LONGEST_SENTENCE);
   for (const [kind, pattern] of NAMINGS) {
-    const name = pattern.exec(words)?.[1];
-    if (name !== undefined) return { kind, name: name.replace(/\.+$/, '') };
+    const { pointer = '', name: found } = pattern.exec(words)?.groups ?? {};
+    if (found === undefined) continue;
+    const name = `${pointer.slice(1).replaceAll('/', '.')}.${found}`.replace(/^\.+|\.+$/g, '');
+    return isName(name) ? { kind, name } : undefined;
   }
   return undefined;
+}
+
+/** Numbers alone may be anything, and long ones are accounts. */
+function isName(text: string): boolean {
+  return /[A-Za-z]/.test(text) && !/\d{12}/.test(text);
 }
 
 /**
@@ -56,7 +65,7 @@ export function rebuiltMessage(
   const refused = refusedName(message);
   if (!refused?.name.includes(SAFEGUARDS) && isAboutSafeguards(message, refused, request))
     return refusedField(SAFEGUARDS);
-  if (!refused) return undefined;
+  if (!refused || refused.name.length > LONGEST_SHOWN_NAME) return undefined;
   return refused.kind === 'beta' ? refusedBeta(refused.name) : refusedField(refused.name);
 }
 
@@ -66,6 +75,11 @@ function isSizeLimit(message: string): boolean {
 
 const SAFEGUARDS = 'safeguards';
 
+/** Some clouds refuse a beta without saying which. */
+export function refusesSomeBeta(message: string): boolean {
+  return UNNAMED_BETA.test(message.slice(0, LONGEST_SENTENCE));
+}
+
 /** Whoever asks for safeguards must learn that they were refused, by name or because some beta was. */
 function isAboutSafeguards(
   message: string,
@@ -73,6 +87,6 @@ function isAboutSafeguards(
   { body, message: client }: OutgoingRequest,
 ): boolean {
   if (message.toLowerCase().includes(SAFEGUARDS)) return true;
-  if (refused || !UNNAMED_BETA.test(message)) return false;
+  if (refused || !refusesSomeBeta(message)) return false;
   return body.members.has(SAFEGUARDS) || String(client.headers['anthropic-beta'] ?? '').includes(SAFEGUARDS);
 }
