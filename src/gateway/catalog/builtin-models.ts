@@ -37,6 +37,8 @@ export interface BuiltinModels {
 
 const PROFILE_PREFIX = /^(?:us-gov|us|eu|apac|jp|au|global)\./;
 const ARN = /^arn:aws[a-z-]*:bedrock:[^:]*:[^:]*:(?:foundation-model|inference-profile)\//;
+/** Vertex's words for the version that it serves anyway. */
+const VERTEX_VERSION = /@(?:default|latest)$/;
 
 /** Reads the catalog's data. */
 export function builtinModels(): BuiltinModels {
@@ -50,7 +52,10 @@ export function builtinModels(): BuiltinModels {
   }
   return {
     models,
-    find: (spelling) => bySpelling.get(spelling.toLowerCase().replace(ARN, '').replace(PROFILE_PREFIX, '')),
+    find: (spelling) => {
+      const bare = spelling.toLowerCase().replace(ARN, '').replace(PROFILE_PREFIX, '');
+      return bySpelling.get(bare.replace(VERTEX_VERSION, ''));
+    },
   };
 }
 

@@ -50,6 +50,8 @@ export function withoutMark(model: string): string {
 /** What models exist here and what each upstream calls them. Built-in ones can be renamed or mapped by `models[]`. */
 export function createCatalog(options: CatalogOptions, builtin: BuiltinModels): Catalog {
   const configured = new Map(options.models.map((model) => [withoutMark(model.id).toLowerCase(), model]));
+  const arnsOf = (own: ConfiguredModel) => opaqueArns(own, builtin);
+  const byArn = mappedArns(options.models, arnsOf);
   const configuredFor = (model: BuiltinModel): ConfiguredModel | undefined =>
     spellingsOf(model)
       .map((spelling) => configured.get(spelling.toLowerCase()))
@@ -82,7 +84,8 @@ export function createCatalog(options: CatalogOptions, builtin: BuiltinModels): 
       options.upstreams.map((upstream) => [upstream.name, idFor(upstream, clientModel, model, own)]),
     );
     const id = own ? withoutMark(own.id) : (model?.id ?? clientModel);
-    const spellings = [id, ...(model ? spellingsOf(model) : [])].map((spelling) => spelling.toLowerCase());
+    const all = [id, ...(model ? spellingsOf(model) : []), ...(own ? arnsOf(own) : [])];
+    const spellings = all.map((spelling) => spelling.toLowerCase());
     return {
       id,
       displayName: own?.label ?? model?.displayName ?? id,
@@ -123,6 +126,8 @@ export function createCatalog(options: CatalogOptions, builtin: BuiltinModels): 
     list: () => listed,
     resolve(clientModel) {
       const wanted = withoutMark(clientModel);
+      const mapped = byArn.get(wanted.toLowerCase());
+      if (mapped) return named(withoutMark(mapped.id), builtin.find(withoutMark(mapped.id)), mapped);
       const own = configured.get(wanted.toLowerCase());
       const model = builtin.find(wanted);
       if (own) return named(wanted, model, own);
@@ -131,6 +136,28 @@ export function createCatalog(options: CatalogOptions, builtin: BuiltinModels): 
       return related ? named(wanted, model, related) : unknown(wanted);
     },
   };
+}
+
+/** What an application inference profile serves is known from the `models[]` that maps to it, where it is one. */
+function mappedArns(
+  models: readonly ConfiguredModel[],
+  arnsOf: (model: ConfiguredModel) => readonly string[],
+): ReadonlyMap<string, ConfiguredModel> {
+  const owners = Map.groupBy(
+    models.flatMap((model) => [...new Set(arnsOf(model))].map((arn) => ({ arn, model }))),
+    ({ arn }) => arn,
+  );
+  return new Map(
+    [...owners].flatMap(([arn, [only, ...others]]) =>
+      only && others.length === 0 ? [[arn, only.model]] : [],
+    ),
+  );
+}
+
+/** The ARNs, in lower case, that a model is mapped to and that do not name it themselves. */
+function opaqueArns({ upstreamModel }: ConfiguredModel, builtin: BuiltinModels): string[] {
+  const mapped = Object.values(upstreamModel).map((id) => withoutMark(id).toLowerCase());
+  return mapped.filter((id) => id.startsWith('arn:') && builtin.find(id) === undefined);
 }
 
 /** Whether an upstream's `models` takes this model, by the client's name or any other. */
