@@ -1,9 +1,8 @@
 import type { Secret } from '../../../kernel/secret.ts';
-import { type MemberChange, spliceBody } from '../../http/splice.ts';
 import type { OutgoingRequest, Prepared, Provider, ProviderParts, Verdict } from '../provider.ts';
-import { betasOf, createHeaderPicker, DEFAULT_ANTHROPIC_VERSION } from '../request-headers.ts';
 import { createFederation, type FederationOptions } from './anthropic-federation.ts';
 import { type HeaderCredential, lastingCredential, passingCredential } from './header-credential.ts';
+import { createMessagesFormat, messagesPrefix } from './messages-format.ts';
 
 export interface AnthropicOptions {
   readonly baseUrl: string | undefined;
@@ -18,7 +17,6 @@ export interface AnthropicOptions {
 
 const DEFAULT_BASE_URL = 'https://api.anthropic.com';
 const OAUTH_BETA = 'oauth-2025-04-20';
-const PATHS = { messages: '/v1/messages', count_tokens: '/v1/messages/count_tokens' } as const;
 
 /**
  * The Anthropic API, or anything else that speaks the Messages API. Throws CodedError `config_invalid` for a federation
@@ -26,26 +24,16 @@ const PATHS = { messages: '/v1/messages', count_tokens: '/v1/messages/count_toke
  */
 export function createAnthropic(options: AnthropicOptions, parts: ProviderParts): Provider {
   const base = new URL(options.baseUrl ?? DEFAULT_BASE_URL);
-  const prefix = base.pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
+  const prefix = messagesPrefix(base);
   const credential = openCredential(options.credential, `${base.origin}${prefix}`, parts);
   const neededBeta = options.credential.kind === 'api_key' ? undefined : OAUTH_BETA;
-  const own = [
-    'accept-encoding',
-    'identity',
-    ...Object.entries(options.headers).flatMap(([name, value]) => [name.toLowerCase(), value]),
-  ];
-  const pickHeaders = createHeaderPicker(Object.keys(options.headers));
+  const prepareMessages = createMessagesFormat({ prefix, headers: options.headers, neededBeta });
 
   const preparedWith = (credentialHeaders: readonly string[], request: OutgoingRequest): Prepared => {
-    const headers = pickHeaders(request.message);
-    headers.push(...credentialHeaders, ...own);
-    addProtocolHeaders(headers, request, neededBeta);
+    const { path, headers, body } = prepareMessages(request);
+    headers.push(...credentialHeaders);
     if (options.forwardUserIdentity) headers.push(...identityHeaders(request.caller));
-    return {
-      path: `${prefix}${PATHS[request.endpoint]}${request.query}`,
-      headers,
-      body: bodyFor(request),
-    };
+    return { path, headers, body };
   };
 
   return {
@@ -80,29 +68,6 @@ function openCredential(
     case 'federation':
       return passingCredential(createFederation(baseUrl, credential.federation, parts));
   }
-}
-
-function addProtocolHeaders(
-  headers: string[],
-  { message }: OutgoingRequest,
-  neededBeta: string | undefined,
-): void {
-  const version = message.headers['anthropic-version'];
-  headers.push(
-    'anthropic-version',
-    (Array.isArray(version) ? version[0] : version) ?? DEFAULT_ANTHROPIC_VERSION,
-  );
-  const betas = betasOf(message, neededBeta);
-  if (betas !== undefined) headers.push('anthropic-beta', betas);
-  if (message.headers['content-type'] === undefined) headers.push('content-type', 'application/json');
-}
-
-/** The client's bytes, but for the model's name where it differs and the gateway's own tags. */
-function bodyFor({ body, upstreamModel }: OutgoingRequest): Buffer {
-  const changes: MemberChange[] = [];
-  if (body.model !== upstreamModel) changes.push(['model', JSON.stringify(upstreamModel)]);
-  if (body.members.has('tags')) changes.push(['tags', undefined]);
-  return changes.length === 0 ? body.bytes : spliceBody(body, changes);
 }
 
 /** Values that could not stand in a header (a name from an identity provider may hold anything) are left out. */

@@ -7,14 +7,20 @@ export interface MessagesFormatOptions {
   readonly prefix: string;
   /** Sent with every request, and never taken from the client. */
   readonly headers: Readonly<Record<string, string>>;
+  /** What the credential needs among the betas. */
+  readonly neededBeta?: string | undefined;
 }
 
-/** The request in the Messages API's own format, all but its credential: for clouds that speak it. */
+/** The request in the Messages API's own format, all but its credential. */
 export type PrepareMessages = (request: OutgoingRequest) => Prepared;
 
 const PATHS = { messages: '/v1/messages', count_tokens: '/v1/messages/count_tokens' } as const;
 
-export function createMessagesFormat({ prefix, headers }: MessagesFormatOptions): PrepareMessages {
+export function createMessagesFormat({
+  prefix,
+  headers,
+  neededBeta,
+}: MessagesFormatOptions): PrepareMessages {
   const pickHeaders = createHeaderPicker(Object.keys(headers));
   const own = [
     'accept-encoding',
@@ -23,7 +29,7 @@ export function createMessagesFormat({ prefix, headers }: MessagesFormatOptions)
   ];
   return (request) => ({
     path: `${prefix}${PATHS[request.endpoint]}${request.query}`,
-    headers: [...pickHeaders(request.message), ...own, ...protocolHeaders(request)],
+    headers: [...pickHeaders(request.message), ...own, ...protocolHeaders(request, neededBeta)],
     body: bodyFor(request),
   });
 }
@@ -33,10 +39,13 @@ export function messagesPrefix({ pathname }: URL): string {
   return pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
 }
 
-function protocolHeaders({ message: { headers }, message }: OutgoingRequest): string[] {
+function protocolHeaders(
+  { message: { headers }, message }: OutgoingRequest,
+  neededBeta: string | undefined,
+): string[] {
   const version = [headers['anthropic-version']].flat()[0] ?? DEFAULT_ANTHROPIC_VERSION;
   const own = ['anthropic-version', version];
-  const betas = betasOf(message, undefined);
+  const betas = betasOf(message, neededBeta);
   if (betas !== undefined) own.push('anthropic-beta', betas);
   if (headers['content-type'] === undefined) own.push('content-type', 'application/json');
   return own;

@@ -3,6 +3,7 @@ import { escapeControl } from '../../../../kernel/log.ts';
 import type { GuardedFetch } from '../../../exchange.ts';
 import type { Lease } from '../../credential-source.ts';
 import { describe } from '../../failure-log.ts';
+import { inTime } from '../vendor-wait.ts';
 import type { AwsKeys } from './credentials.ts';
 import { createVendorHandler } from './vendor-handler.ts';
 
@@ -13,6 +14,7 @@ export interface ChainParts {
 
 /** A `credential_process` may ask somebody's single sign-on. */
 const LONGEST_LOAD_MS = 30_000;
+const CHAIN = 'the AWS credential chain';
 const LONGEST_REASON = 300;
 const NO_JSON = 'an answer that is not JSON';
 
@@ -33,24 +35,15 @@ export async function loadDefaultChain(
   };
   // The vendor's tools let keys in the environment win over AWS_PROFILE; its Node library alone does not.
   const load = chain.createCredentialChain(chain.fromEnv(), chain.fromNodeProviderChain(options));
-  const { accessKeyId, secretAccessKey, sessionToken, expiration } = await inTime(load(), clock).catch(
-    (error: unknown) => {
-      throw new Error(explained(error, reasons));
-    },
-  );
-  return { value: { accessKeyId, secretAccessKey, sessionToken }, expiresAtMs: expiration?.getTime() };
-}
-
-async function inTime<T>(work: Promise<T>, clock: Clock): Promise<T> {
-  const done = new AbortController();
-  const limit = clock.sleep(LONGEST_LOAD_MS, done.signal).then(() => {
-    throw new Error(`the AWS credential chain gave nothing within ${LONGEST_LOAD_MS} ms`);
+  const { accessKeyId, secretAccessKey, sessionToken, expiration } = await inTime(
+    load(),
+    CHAIN,
+    LONGEST_LOAD_MS,
+    clock,
+  ).catch((error: unknown) => {
+    throw new Error(explained(error, reasons));
   });
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    done.abort();
-  }
+  return { value: { accessKeyId, secretAccessKey, sessionToken }, expiresAtMs: expiration?.getTime() };
 }
 
 /** The links of the chain say why they have nothing as debug lines, and nowhere else. */
