@@ -5,7 +5,8 @@ import { skipWhitespace } from '../../../http/json-syntax.ts';
 import { type MemberChange, spliceBody } from '../../../http/splice.ts';
 import { topLevelMembers } from '../../../http/top-level.ts';
 import type { OutgoingRequest, TransportAnswer } from '../../provider.ts';
-import { betasChange, betasIn, dialect, headerBetas, inPlaceOfModel } from './message-body.ts';
+import { betasChange, betasIn } from '../body-betas.ts';
+import { dialect, headerBetas, inPlaceOfModel } from './message-body.ts';
 import { baseModel, modelPath } from './model-path.ts';
 
 /** Bytes of the wrapped body. */

@@ -1,7 +1,8 @@
 import type { ScannedBody } from '../../../exchange.ts';
 import { type MemberChange, spliceBody } from '../../../http/splice.ts';
 import type { OutgoingRequest } from '../../provider.ts';
-import { betasOf, TAGS_BETA } from '../../request-headers.ts';
+import { betasOf } from '../../request-headers.ts';
+import { withoutTagsBeta } from '../body-betas.ts';
 
 const VERSION = 'bedrock-2023-05-31';
 
@@ -12,12 +13,11 @@ const VERSION = 'bedrock-2023-05-31';
 export function messageBody(request: OutgoingRequest): Buffer {
   const { body } = request;
   const added = dialect(body, body.members.has('anthropic_beta') ? [] : headerBetas(request));
-  const betas = betasIn(body);
   return spliceBody(body, [
     inPlaceOfModel(added),
     ['stream', undefined],
     ['tags', undefined],
-    ...(betas?.includes(TAGS_BETA) ? [betasChange(betas.filter((beta) => beta !== TAGS_BETA))] : []),
+    ...withoutTagsBeta(body),
   ]);
 }
 
@@ -32,20 +32,8 @@ export function inPlaceOfModel(added: readonly string[]): MemberChange {
   return ['model', added.length === 0 ? undefined : { members: added.join(',') }];
 }
 
-export function betasChange(betas: readonly string[]): MemberChange {
-  return ['anthropic_beta', betas.length === 0 ? undefined : JSON.stringify(betas)];
-}
-
 /** The betas of the client's header, but for the gateway's own. */
 export function headerBetas({ message }: OutgoingRequest): string[] {
   const betas = betasOf(message, undefined)?.split(',') ?? [];
   return betas.map((beta) => beta.trim()).filter((beta) => beta !== '');
-}
-
-/** The betas in the body; undefined when it has none, or anything but a list of names. */
-export function betasIn({ bytes, members }: ScannedBody): string[] | undefined {
-  const member = members.get('anthropic_beta');
-  if (!member) return undefined;
-  const betas: unknown = JSON.parse(bytes.toString('utf8', member.valueStart, member.valueEnd));
-  return Array.isArray(betas) && betas.every((beta) => typeof beta === 'string') ? betas : undefined;
 }

@@ -3,6 +3,7 @@ import { type CloudErrorRules, cloudJudgement } from '../../cloud-errors.ts';
 import { createCredentialSource } from '../../credential-source.ts';
 import type { OutgoingRequest, Prepared, Provider, ProviderParts } from '../../provider.ts';
 import { betasOf, createHeaderPicker } from '../../request-headers.ts';
+import { withoutTagsBeta } from '../body-betas.ts';
 import { passingCredential } from '../header-credential.ts';
 import { loadGoogleCredential } from './google-credential.ts';
 import type { VertexOptions } from './options.ts';
@@ -89,5 +90,5 @@ function bodyFor({ body, endpoint, upstreamModel }: OutgoingRequest): Buffer {
     'model',
     added.length === 0 ? undefined : { members: added.join(',') },
   ];
-  return spliceBody(body, [inPlaceOfModel, ['tags', undefined]]);
+  return spliceBody(body, [inPlaceOfModel, ['tags', undefined], ...withoutTagsBeta(body)]);
 }
