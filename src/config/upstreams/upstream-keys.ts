@@ -69,9 +69,15 @@ export function upstreamKeys<const P extends ProviderName>(
   };
 }
 
+/** What a request without it would be another one, or none. */
+const strippable = () =>
+  text().refine((value) => !/^(?:model|messages|max_tokens|stream|system|tools|safeguards.*)$/i.test(value), {
+    error: 'must be a beta or an optional field: without this one a request is another one',
+  });
+
 function stripShape(byDefault: 'auto' | false) {
   return z
-    .union([z.literal('auto'), z.literal(false), listOf(text(), 'names')], {
+    .union([z.literal('auto'), z.literal(false), listOf(strippable(), 'names')], {
       error: 'must be auto, false or a list of betas and fields',
     })
     .default(byDefault)

@@ -36,6 +36,12 @@ describe('an upstream of each provider', () => {
       expect(errorsOf(upstreams(`${least[provider]}, strip: ${strip}`))).toEqual([]);
   });
 
+  it.each(['model', 'messages', 'Tools', 'safeguards'])('leaves out no %s', (name) => {
+    expect(errorsOf(upstreams(`${least.bedrock}, strip: [metadata, ${name}]`))).toEqual([
+      `upstreams[0].strip[1] must be a beta or an optional field: without this one a request is another one, found "${name}"`,
+    ]);
+  });
+
   it.each(providers)('sets no header that the gateway sets itself: %s', (provider) => {
     const [problem] = problemsOf(upstreams(`${least[provider]}, headers: { x-api-key: a }`));
     expect(problem?.message).toBe('is a header that the gateway sets itself');
