@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 // The programs that tests start are the same ones over and over: Node keeps what it has compiled of them.
 process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(new URL('node_modules/.cache/compiled', import.meta.url));
@@ -7,6 +7,8 @@ process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(new URL('node_modules/.cache
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Has a run of its own: vitest.chaos.config.ts.
+    exclude: [...configDefaults.exclude, 'test/chaos/**'],
     globalSetup: ['test/support/postgres-setup.ts'],
     setupFiles: ['test/support/fresh-transcript.ts'],
     testTimeout: 30_000,
