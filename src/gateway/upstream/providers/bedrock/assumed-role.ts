@@ -1,4 +1,5 @@
 import { CodedError } from '../../../../kernel/coded-error.ts';
+import { escapeControl } from '../../../../kernel/log.ts';
 import { type CredentialSource, createCredentialSource, type Lease } from '../../credential-source.ts';
 import type { OutgoingRequest, ProviderParts } from '../../provider.ts';
 import { type AwsAuthorisation, signedBy } from '../aws/authorisation.ts';
@@ -10,6 +11,7 @@ import type { AssumeRoleOptions } from './options.ts';
 import { sessionName } from './session-name.ts';
 
 const SESSION_SECONDS = 3_600;
+const LONGEST_REASON = 500;
 /** Developers whose keys are kept; beyond that those of the one who was away for longest are fetched again. */
 const MOST_DEVELOPERS = 10_000;
 
@@ -72,12 +74,20 @@ async function assumeRole(
       ...(useFips ? { useFipsEndpoint: true } : {}),
     },
   });
-  const { accessKeyId, secretAccessKey, sessionToken, expiration } = await load();
+  const { accessKeyId, secretAccessKey, sessionToken, expiration } = await load().catch((error: unknown) => {
+    throw new Error(refusalOf(error), { cause: error });
+  });
   return { value: { accessKeyId, secretAccessKey, sessionToken }, expiresAtMs: expiration?.getTime() };
 }
 
 function ownKeysOf({ accessKeyId, secretAccessKey, sessionToken }: AwsKeys) {
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
+}
+
+/** STS names who may not do what, and no secrets. */
+function refusalOf(error: unknown): string {
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  return `AssumeRole failed: ${escapeControl(`${name}: ${message}`).slice(0, LONGEST_REASON)}`;
 }
 
 function withoutClaim(name: string, claim: string | undefined): CodedError {

@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 import { createBedrock } from '../../../../../src/gateway/upstream/providers/bedrock/bedrock.ts';
 import type { BedrockOptions } from '../../../../../src/gateway/upstream/providers/bedrock/options.ts';
-import { systemClock } from '../../../../../src/kernel/clock.ts';
+import { type Clock, systemClock } from '../../../../../src/kernel/clock.ts';
 import {
   type PostOptions,
   post,
@@ -42,6 +42,8 @@ export async function standUp({
   const upstream = await startBedrock(account, sts.sessionOf);
   const log = createMemoryLog();
   const { assumeRole, ...options } = bedrock;
+  let passedMs = 0;
+  const clock: Clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + passedMs };
   const provider = createBedrock(
     {
       ...NO_OPTIONS,
@@ -50,7 +52,7 @@ export async function standUp({
       ...options,
       assumeRole: assumeRole && { ...assumeRole, stsUrl: sts.origin },
     },
-    { name: 'bedrock', clock: systemClock, log, fetch },
+    { name: 'bedrock', clock, log, fetch },
   );
   const gateway = await startInferenceGateway(
     [{ name: 'bedrock', url: upstream.origin, provider, modelIds: { [MODEL]: model } }, ...others],
@@ -69,6 +71,10 @@ export async function standUp({
     provider,
     gateway,
     log,
+    /** For what the provider measures. */
+    passTime(ms: number): void {
+      passedMs += ms;
+    },
     post: (body: unknown = REQUEST, how: PostOptions = {}) => post(gateway, body, how),
     count: (body: unknown = REQUEST) => post(gateway, body, { path: '/v1/messages/count_tokens' }),
   };

@@ -1,0 +1,119 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { AssumeRoleOptions } from '../../../../../src/gateway/upstream/providers/bedrock/options.ts';
+import { secret } from '../../../../../src/kernel/secret.ts';
+import { PRIVATE_WORD } from '../../../../support/stand-ins/stand-in.ts';
+import { startUpstream } from '../../../../support/upstream.ts';
+import { REQUEST, standUp, type WorldOptions } from './bedrock-world.ts';
+
+const ROLE_ARN = 'arn:aws:iam::123456789012:role/claude';
+
+function withRole(options: Partial<AssumeRoleOptions> = {}, more: WorldOptions = {}) {
+  const assumeRole: AssumeRoleOptions = {
+    roleArn: ROLE_ARN,
+    externalId: undefined,
+    sessionName: 'email',
+    stsUrl: undefined,
+    useFips: false,
+    ...options,
+  };
+  return standUp({ ...more, bedrock: { assumeRole } });
+}
+
+describe('a role for each developer', () => {
+  it("signs a developer's requests, for an hour with what STS gave once", async () => {
+    const world = await withRole({ externalId: secret('outside-1') });
+    for (let i = 0; i < 3; i += 1) expect((await world.post()).status).toBe(200);
+    expect(world.sts.calls).toEqual([
+      {
+        roleArn: ROLE_ARN,
+        session: 'dev@example.test',
+        externalId: 'outside-1',
+        seconds: '3600',
+        keys: expect.anything(),
+      },
+    ]);
+    expect(world.upstream.requests.map(({ session }) => session)).toEqual(Array(3).fill('dev@example.test'));
+  });
+
+  it('is a session of its own for each, asked for once by however many requests at a time', async () => {
+    const world = await withRole(
+      { sessionName: 'sub' },
+      { gateway: { callerOf: ({ headers }) => ({ sub: String(headers['x-test-developer']) }) } },
+    );
+    const who = ['ann|1', 'ben|2', 'ann|1', 'ben|2', 'ann|1'];
+    const answers = await Promise.all(
+      who.map((sub) => world.post(REQUEST, { headers: { 'x-test-developer': sub } })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    expect(world.sts.calls.map(({ session }) => session).sort()).toEqual(['ann=7C1', 'ben=7C2']);
+    expect(world.upstream.requests.map(({ session }) => session).sort()).toEqual([
+      'ann=7C1',
+      'ann=7C1',
+      'ann=7C1',
+      'ben=7C2',
+      'ben=7C2',
+    ]);
+  });
+
+  it('is one session for all where the operator wants no names', async () => {
+    const world = await withRole({ sessionName: undefined });
+    expect((await world.post()).status).toBe(200);
+    expect(world.upstream.requests[0]?.session).toBe('claude-apps-gateway');
+    expect(world.sts.calls[0]?.externalId).toBeUndefined();
+  });
+
+  it('signs counts and streams too', async () => {
+    const world = await withRole();
+    expect((await world.count()).status).toBe(200);
+    expect((await world.post({ ...REQUEST, stream: true })).isComplete).toBe(true);
+    expect(world.upstream.requests.map(({ session }) => session)).toEqual(Array(2).fill('dev@example.test'));
+  });
+});
+
+describe('without a session of the role', () => {
+  it('another upstream serves, and Bedrock is never asked with the own keys', async () => {
+    const other = await startUpstream();
+    onTestFinished(other.close);
+    const world = await withRole({}, { others: [{ name: 'other', url: other.url }] });
+    world.sts.refuseWith('AccessDenied');
+    expect((await world.post()).status).toBe(200);
+    expect([world.upstream.requests.length, other.requests.length]).toEqual([0, 1]);
+    const log = world.gateway.log.join('\n');
+    expect(log).toMatch(
+      /^error upstream bedrock failed: no credential for upstream bedrock: AssumeRole failed: AccessDenied: /m,
+    );
+    expect(log).toContain(PRIVATE_WORD);
+  });
+
+  it('a developer is told that the access of the gateway failed, and nothing of accounts', async () => {
+    const world = await withRole();
+    world.sts.refuseWith('AccessDenied');
+    const answer = await world.post();
+    expect(answer.status).toBe(502);
+    expect(answer.body.toString()).toContain("the gateway's own access to the model failed");
+    expect(answer.body.toString()).not.toContain(PRIVATE_WORD);
+    expect(world.upstream.requests).toHaveLength(0);
+  });
+
+  it('nobody is asked for a developer without the claim', async () => {
+    const world = await withRole({}, { gateway: { caller: { email: undefined } } });
+    expect((await world.post()).status).toBe(502);
+    expect([world.sts.calls.length, world.upstream.requests.length]).toEqual([0, 0]);
+    expect(world.gateway.log.join('\n')).toContain('the developer has no email for assume_role.session_name');
+  });
+});
+
+describe('keys of a role that Bedrock refuses as over', () => {
+  it('are asked for anew, and the request goes out again', async () => {
+    const world = await withRole();
+    expect((await world.post()).status).toBe(200);
+    const [first] = world.sts.calls;
+    if (!first) throw new Error('STS was not asked');
+    world.account.expire(first.keys);
+    // Keys that are new are hardly over: what is wrong with those is something else.
+    expect((await world.post()).status).toBe(502);
+    world.passTime(6_000);
+    expect((await world.post()).status).toBe(200);
+    expect(world.sts.calls).toHaveLength(2);
+  });
+});
