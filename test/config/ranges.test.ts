@@ -85,7 +85,7 @@ describe('defaults', () => {
       device_verify: { max: 3, window_seconds: 600 },
     });
     expect(config.limits).toEqual({ max_request_bytes: 33_554_432, max_telemetry_bytes: 4_194_304 });
-    expect(config.timeouts).toEqual({ upstream_ttfb_ms: 120_000, upstream_idle_ms: 600_000 });
+    expect(config.timeouts).toEqual({ upstream_idle_ms: 600_000 });
     expect(config.shutdown).toEqual({ delay_seconds: 0, grace_seconds: 600 });
     expect(config.log).toEqual({ audit: 'stderr', format: 'text', on_audit_failure: 'continue' });
     expect(config).toMatchObject({

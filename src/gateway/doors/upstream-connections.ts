@@ -29,7 +29,11 @@ export function openUpstreams(
     upstreams.map(async (entry, index) => {
       const { name, strip } = entry;
       const asConfigured = await createProvider(providerSettings(entry, aws), { name, clock, log, fetch });
-      const provider = withoutRefused(asConfigured, { name, strip }, { clock, log });
+      const provider = {
+        ...withoutRefused(asConfigured, { name, strip }, { clock, log }),
+        // Where the operator says how long, that holds for every upstream.
+        ...(timeouts.upstream_ttfb_ms === undefined ? {} : { boundsTimeToHeaders: true }),
+      };
       closing.add(() => provider.close?.());
       const transport = createTransport({
         origin: provider.origin,

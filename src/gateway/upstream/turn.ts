@@ -56,8 +56,11 @@ export interface TurnParts {
 }
 
 export interface TurnOptions {
-  /** The wait for headers of a streamed request to an upstream that bounds it, and for a place at one that limits them. */
-  readonly ttfbMs: number;
+  /**
+   * The wait for headers of a streamed request to an upstream that bounds it, and for a place at one that limits them;
+   * 120,000 unless given.
+   */
+  readonly ttfbMs: number | undefined;
 }
 
 const ANSWERED: Outcome = { kind: 'answered' };
@@ -70,6 +73,8 @@ const UNSUPPORTED: Turn = {
   failure: { verdict: 'unsupported', answer: undefined },
   outcome: UNKNOWN,
 };
+
+const DEFAULT_TTFB_MS = 120_000;
 
 /** How often a request goes to one upstream again, with another credential or without what was refused. */
 const MOST_REPEATS = 3;
@@ -88,7 +93,7 @@ interface Place {
  * Asks an upstream that knows the model, once it has a place for the request. The turn rejects with CodedError
  * `client_left`, or `bad_request` when the provider refuses the request itself.
  */
-export function createTurns({ ttfbMs }: TurnOptions, parts: TurnParts): TakeTurn {
+export function createTurns({ ttfbMs = DEFAULT_TTFB_MS }: TurnOptions, parts: TurnParts): TakeTurn {
   const { clock, log } = parts;
   const atOnce: Place = { wait: streamedAnswer(ttfbMs, ttfbMs), release: undefined };
 
