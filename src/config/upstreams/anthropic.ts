@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
 import { z } from 'zod';
 import { flag, secretText, text } from '../fields.ts';
+import { isLoopback } from '../listen.ts';
 import type { Report } from '../report.ts';
 import type { Path } from '../source-problem.ts';
 import type { UpstreamCheck } from './upstream-check.ts';
@@ -86,6 +87,16 @@ export const checkAnthropic: UpstreamCheck<typeof anthropicShape> = (upstream, p
       [...path, 'forward_user_identity'],
       'is not possible toward the Anthropic API: it would learn who your developers are',
       'remove it, or set base_url to a gateway of your own',
+    );
+  if (
+    baseUrl?.startsWith('http:') &&
+    !isLoopback(hostname) &&
+    report.has([...path, 'auth', 'federation_rule_id'])
+  )
+    report.error(
+      [...path, 'base_url'],
+      'is plain http, and identity tokens are exchanged there',
+      'use https, or a key in place of the federation',
     );
 };
 

@@ -39,4 +39,16 @@ describe('workload identity federation', () => {
   ])('is refused by halves and beside a key: %s', (keys, words) => {
     expect(errorsOf(auth(keys))).toEqual([`upstreams[0].auth ${words}`]);
   });
+
+  it('goes over TLS, except on this machine', () => {
+    const at = (url: string) =>
+      errorsOf(
+        upstreams(`provider: anthropic, base_url: "${url}", auth: { ${rule}, ${organization}, ${file} }`),
+      );
+    expect(at('http://llm.example.com')).toEqual([
+      'upstreams[0].base_url is plain http, and identity tokens are exchanged there',
+    ]);
+    expect(at('https://llm.example.com')).toEqual([]);
+    expect(at('http://127.0.0.1:9000')).toEqual([]);
+  });
 });
