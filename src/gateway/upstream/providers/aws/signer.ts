@@ -1,4 +1,4 @@
-import { createHmac, hash } from 'node:crypto';
+import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
 import type { Clock } from '../../../../kernel/clock.ts';
 import type { Prepared } from '../../provider.ts';
 import type { AwsKeys } from './credentials.ts';
@@ -45,17 +45,21 @@ export function createSigner({ service, region, host }: SignerOptions, clock: Cl
   };
 }
 
-/** The key of a day, kept for as long as the keys that it is derived from. */
-function createSigningKeys(region: string, service: string): (keys: AwsKeys, date: string) => Buffer {
-  const derived = new WeakMap<AwsKeys, { readonly date: string; readonly key: Buffer }>();
+/**
+ * The key of a day, kept for as long as the keys that it is derived from. As a KeyObject: with plain bytes each signature
+ * would take as long again as all the rest of it.
+ */
+function createSigningKeys(region: string, service: string): (keys: AwsKeys, date: string) => KeyObject {
+  const derived = new WeakMap<AwsKeys, { readonly date: string; readonly key: KeyObject }>();
   return (keys, date) => {
     const known = derived.get(keys);
     if (known?.date === date) return known.key;
     const start = Buffer.from(`AWS4${keys.secretAccessKey}`);
-    const key = [date, region, service, 'aws4_request'].reduce<Buffer>(
+    const bytes = [date, region, service, 'aws4_request'].reduce<Buffer>(
       (above, part) => createHmac('sha256', above).update(part).digest(),
       start,
     );
+    const key = createSecretKey(bytes);
     derived.set(keys, { date, key });
     return key;
   };
