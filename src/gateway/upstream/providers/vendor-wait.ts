@@ -23,7 +23,9 @@ export function vendorReason(error: unknown): string {
     return 'what it read is not JSON';
   const line = error.message.trim().replace(/\s*\n\s*/g, '; ');
   // Refusals may quote what they refuse.
-  const safe = /eyJ|-----BEGIN/.test(line) ? 'refused' : escapeControl(line).slice(0, LONGEST_REASON);
+  const safe = /eyJ|ya29|Bearer|-----BEGIN/.test(line)
+    ? 'refused'
+    : escapeControl(line).slice(0, LONGEST_REASON);
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   return code !== undefined && !safe.includes(code) ? `${code} ${safe}` : safe;
 }

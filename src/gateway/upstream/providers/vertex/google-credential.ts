@@ -46,9 +46,13 @@ export async function loadGoogleCredential(
   const lease = async (): Promise<Lease<readonly string[]>> => {
     const client = await openClient(options, fetch);
     const headers = await client.getRequestHeaders();
+    const { access_token: token, expiry_date: endMs } = client.credentials;
+    if (!token) throw new Error('the token endpoint answered without a token that can be used');
+    const payer = headers.get('x-goog-user-project');
     return {
-      value: ['authorization', 'x-goog-user-project'].flatMap((name) => pair(name, headers.get(name))),
-      expiresAtMs: client.credentials.expiry_date ?? undefined,
+      value: ['authorization', `Bearer ${token}`, ...(payer ? ['x-goog-user-project', payer] : [])],
+      // For an answer that does not say how long, the library says now.
+      expiresAtMs: endMs && endMs > clock.now() ? endMs : undefined,
     };
   };
   try {
@@ -137,8 +141,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function pair(name: string, value: string | null): readonly string[] {
-  return value === null ? [] : [name, value];
 }
