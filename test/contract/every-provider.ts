@@ -1,7 +1,13 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
+import type { RelayOptions } from '../../src/gateway/relay/relay.ts';
+import type { Provider } from '../../src/gateway/upstream/provider.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { startInferenceGateway, type TestGateway } from '../support/inference-gateway.ts';
+import {
+  startInferenceGateway,
+  type TestGateway,
+  type TestGatewayOptions,
+} from '../support/inference-gateway.ts';
 import { createMemoryLog } from '../support/memory-log.ts';
 import { anthropicStandIns } from '../support/stand-ins/anthropic.ts';
 import { anthropicAws } from '../support/stand-ins/anthropic-aws.ts';
@@ -27,10 +33,14 @@ export const MODEL = 'claude-contract';
 export interface ProviderUnderTest {
   readonly traits: StandInTraits;
   readonly standIn: StandIn;
+  /** The provider itself, pointed at the stand-in; closed after the test. */
+  provider(): Promise<Provider>;
   /** A second upstream: the Anthropic API. */
   readonly other: StandIn;
   /** A gateway before these, in this order; closed after the test. */
   gateway(...upstreams: readonly StandIn[]): Promise<TestGateway>;
+  /** The same before the provider alone, with another relay. */
+  relaying(relay: RelayOptions): Promise<TestGateway>;
   /** The vendor's public SDK, pointed at a gateway; it never tries again. */
   client(gateway: TestGateway): Anthropic;
 }
@@ -53,6 +63,26 @@ function run(kind: StandInKind, suite: (under: ProviderUnderTest) => void): void
   });
   afterAll(() => Promise.all([standIn.close(), other.close()]));
 
+  const providerOf = async (upstream: StandIn, name: string): Promise<Provider> => {
+    const parts = { name, clock: systemClock, log: createMemoryLog(), fetch };
+    const provider = await upstream.makeProvider(parts);
+    closers.push(async () => provider.close?.());
+    return provider;
+  };
+
+  const open = async (upstreams: readonly StandIn[], options?: TestGatewayOptions): Promise<TestGateway> => {
+    const opened = await Promise.all(
+      upstreams.map(async (upstream, index) => {
+        const name = `upstream-${index}`;
+        const provider = await providerOf(upstream, name);
+        return { name, url: upstream.origin, provider, modelIds: { [MODEL]: upstream.model } };
+      }),
+    );
+    const gateway = await startInferenceGateway(opened, options);
+    closers.push(gateway.close);
+    return gateway;
+  };
+
   suite({
     traits: kind.traits,
     get standIn() {
@@ -61,21 +91,9 @@ function run(kind: StandInKind, suite: (under: ProviderUnderTest) => void): void
     get other() {
       return other;
     },
-    async gateway(...upstreams) {
-      const log = createMemoryLog();
-      const gateway = await startInferenceGateway(
-        await Promise.all(
-          upstreams.map(async (upstream, index) => {
-            const name = `upstream-${index}`;
-            const provider = await upstream.makeProvider({ name, clock: systemClock, log, fetch });
-            closers.push(async () => provider.close?.());
-            return { name, url: upstream.origin, provider, modelIds: { [MODEL]: upstream.model } };
-          }),
-        ),
-      );
-      closers.push(gateway.close);
-      return gateway;
-    },
+    provider: () => providerOf(standIn, 'alone'),
+    gateway: (...upstreams) => open(upstreams),
+    relaying: (relay) => open([standIn], { relay }),
     client: ({ url }) => new Anthropic({ baseURL: url, apiKey: 'developer-key', maxRetries: 0 }),
   });
 }

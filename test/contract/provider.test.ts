@@ -4,10 +4,12 @@ import { answersContract } from './provider-answers.ts';
 import { errorsContract } from './provider-errors.ts';
 import { failoverContract } from './provider-failover.ts';
 import { requestsContract } from './provider-requests.ts';
+import { streamsContract } from './provider-streams.ts';
 
 describeEveryProvider((under) => {
   describe('requests', () => requestsContract(under));
   describe('answers', () => answersContract(under));
+  describe('streams', () => streamsContract(under));
   describe('errors', () => errorsContract(under));
   describe('failover', () => failoverContract(under));
 });

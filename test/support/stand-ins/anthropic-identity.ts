@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateKeyPair, jwtVerify, SignJWT } from 'jose';
 import type { FederationOptions } from '../../../src/gateway/upstream/providers/anthropic-federation.ts';
-import { envelope } from './scripted-answers.ts';
+import { envelope } from './messages-answers.ts';
 
 const ISSUER = 'https://tokens.example.test';
 const AUDIENCE = 'https://api.anthropic.com';
@@ -104,7 +104,7 @@ export async function openIdentityExchange(
       };
       if (exchange.instead) return send(exchange.instead.status, exchange.instead.body);
       if (headers['content-type'] !== 'application/json' || !(await isRight(body, betas)))
-        return send(401, JSON.stringify(envelope('authentication_error', 'Authentication failed')));
+        return send(401, JSON.stringify(envelope(401, 'authentication_error', 'Authentication failed').body));
       minted += 1;
       const token = `sk-ant-oat01-federated-${minted}`;
       issued.add(token);

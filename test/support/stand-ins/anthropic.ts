@@ -3,7 +3,8 @@ import type { ProviderParts } from '../../../src/gateway/upstream/provider.ts';
 import { type AnthropicOptions, createAnthropic } from '../../../src/gateway/upstream/providers/anthropic.ts';
 import { secret } from '../../../src/kernel/secret.ts';
 import { type IdentityExchange, openIdentityExchange } from './anthropic-identity.ts';
-import { createScript, envelope, listenOnLoopback, type Refusals, sendAsEvents } from './scripted-answers.ts';
+import { type Dress, envelope, writeAnswer } from './messages-answers.ts';
+import { createScript, listenOnLoopback } from './scripted-answers.ts';
 import { type AskedOf, PRIVATE_WORD, type StandIn, type StandInKind } from './stand-in.ts';
 
 const API_KEY = 'sk-ant-api03-stand-in';
@@ -25,16 +26,28 @@ export const anthropicStandIns: readonly StandInKind[] = [
   { name: 'anthropic (identity federation)', traits, start: () => start('federation') },
 ];
 
-const refusals: Refusals = {
-  invalid: (message) => ({ status: 400, body: envelope('invalid_request_error', message) }),
-  throttled: () => ({ status: 429, body: envelope('rate_limit_error', 'over the limit') }),
-  credential_refused: () => ({
-    status: 401,
-    body: envelope('authentication_error', `invalid ${PRIVATE_WORD}`),
-  }),
-  model_missing: () => ({ status: 404, body: envelope('not_found_error', 'model: claude-stand-in') }),
-  failed: () => ({ status: 500, body: envelope('api_error', 'Internal server error') }),
-  too_large: () => ({ status: 413, body: envelope('request_too_large', 'Request exceeds the maximum size') }),
+const dress: Dress = {
+  headers: { 'request-id': 'req_stand_in' },
+  refused(answer) {
+    switch (answer.kind) {
+      case 'invalid':
+        return envelope(400, 'invalid_request_error', answer.message);
+      case 'throttled': {
+        const { retryAfterSeconds: seconds } = answer;
+        const headers: Record<string, string> =
+          seconds === undefined ? {} : { 'retry-after': String(seconds) };
+        return { ...envelope(429, 'rate_limit_error', 'over the limit'), headers };
+      }
+      case 'credential_refused':
+        return envelope(401, 'authentication_error', `invalid ${PRIVATE_WORD}`);
+      case 'model_missing':
+        return envelope(404, 'not_found_error', 'model: claude-stand-in');
+      case 'too_large':
+        return envelope(413, 'request_too_large', 'Request exceeds the maximum size');
+      default:
+        return envelope(500, 'api_error', 'Internal server error');
+    }
+  },
 };
 
 async function start(kind: CredentialKind): Promise<StandIn> {
@@ -48,12 +61,12 @@ async function start(kind: CredentialKind): Promise<StandIn> {
     requests.push(asked);
     const isCount = url.startsWith('/v1/messages/count_tokens');
     const isKnown = isCount || /^\/v1\/messages(?:\?|$)/.test(url);
-    const answer = isAccepted(kind, headers, exchange)
-      ? script.next(isCount)
-      : ({ kind: 'credential_refused' } as const);
-    sendAsEvents(response, isKnown ? answer : { kind: 'model_missing' }, refusals, {
-      'request-id': 'req_upstream',
-    });
+    const answer = isKnown ? script.next(isCount) : ({ kind: 'model_missing' } as const);
+    writeAnswer(
+      isAccepted(kind, headers, exchange) ? answer : { kind: 'credential_refused' },
+      response,
+      dress,
+    );
   });
 
   return {

@@ -25,6 +25,7 @@ export function writeBedrockAnswer(answer: ScriptedAnswer, response: ServerRespo
     case 'truncated':
     case 'reset':
     case 'overloaded_midway':
+    case 'stalled':
       return frames(answer, response);
     default:
       return refuse(refused(answer), response);
@@ -42,6 +43,7 @@ function frames(
 ): void {
   response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream', ...HEADERS });
   for (const frame of framesOf(answer.events)) response.write(frame);
+  if (answer.kind === 'stalled') return void response.once('close', answer.onClosed);
   if (answer.kind === 'reset') {
     response.flushHeaders();
     return void setImmediate(() => response.socket?.resetAndDestroy());

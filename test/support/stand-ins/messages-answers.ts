@@ -33,6 +33,7 @@ export function writeAnswer(answer: ScriptedAnswer, response: ServerResponse, dr
     case 'truncated':
     case 'reset':
     case 'overloaded_midway':
+    case 'stalled':
       return streamed(answer, response, dress);
     default:
       return whole(dress.refused(answer), response, dress);
@@ -52,7 +53,11 @@ function streamed(
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', ...dress.headers });
   for (const event of answer.events)
     response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
-  if (answer.kind === 'reset') return void setImmediate(() => response.socket?.resetAndDestroy());
+  if (answer.kind === 'stalled') return void response.once('close', answer.onClosed);
+  if (answer.kind === 'reset') {
+    response.flushHeaders();
+    return void setImmediate(() => response.socket?.resetAndDestroy());
+  }
   if (answer.kind === 'overloaded_midway') {
     const error = envelope(529, 'overloaded_error', 'Overloaded').body;
     response.write(`event: error\ndata: ${JSON.stringify(error)}\n\n`);

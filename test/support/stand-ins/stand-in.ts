@@ -47,6 +47,8 @@ export type ScriptedAnswer =
   | { readonly kind: 'reset'; readonly events: readonly Json[] }
   /** 200 and its headers, these events, then the provider's own way to say in a stream that it is overloaded. */
   | { readonly kind: 'overloaded_midway'; readonly events: readonly Json[] }
+  /** 200 and its headers, these events, then nothing until the connection closes, which `onClosed` is told. */
+  | { readonly kind: 'stalled'; readonly events: readonly Json[]; readonly onClosed: () => void }
   /** `count_tokens`. */
   | { readonly kind: 'count'; readonly inputTokens: number }
   /** 429 in the provider's own shape. */

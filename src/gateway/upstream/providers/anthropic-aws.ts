@@ -32,7 +32,6 @@ export function createAnthropicAws(options: AnthropicAwsOptions, parts: Provider
       service: SERVICE,
       credential,
       headers: { ...headers, 'anthropic-workspace-id': workspaceId },
-      sendsPings: true,
       accountTrouble: ACCOUNT_TROUBLE,
     },
     parts,

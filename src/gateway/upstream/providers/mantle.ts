@@ -27,7 +27,6 @@ export function createMantle(options: MantleOptions, parts: ProviderParts): Prov
       service: SERVICE,
       credential,
       headers,
-      sendsPings: false,
     },
     parts,
   );

@@ -17,7 +17,6 @@ export interface AwsMessagesOptions {
   readonly credential: AwsCredentialOptions | { readonly kind: 'api_key'; readonly apiKey: Secret };
   /** Of the operator's and of the endpoint's own. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly sendsPings: boolean;
   /** Says on a 400 that something is wrong with the account, where no code does. */
   readonly accountTrouble?: RegExp;
 }
@@ -38,7 +37,7 @@ export function createAwsMessages(options: AwsMessagesOptions, parts: ProviderPa
   const authorisation = createAwsAuthorisation(credential, { service, region, host }, parts);
   return {
     origin,
-    sendsPings: options.sendsPings,
+    sendsPings: false,
     maxBodyBytes: undefined,
     boundsTimeToHeaders: false,
     countsTokens: true,
