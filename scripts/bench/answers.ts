@@ -1,4 +1,6 @@
 // What the stand-ins for the Messages API answer in the benchmark and the soak.
+import { framesOf } from '../../test/support/stand-ins/bedrock-frames.ts';
+
 const usage = {
   input_tokens: 1200,
   cache_creation_input_tokens: 0,
@@ -18,6 +20,10 @@ const message = {
 export const jsonAnswer = Buffer.from(JSON.stringify(message));
 /** The events of one streamed answer. */
 export const eventsOfAnswer: readonly string[] = sse();
+/** The same answer as Bedrock's runtime streams it. */
+export const framesOfAnswer: readonly Buffer[] = framesOf(
+  eventsOfAnswer.map((event) => JSON.parse(event.slice(event.indexOf('{')))),
+);
 
 function sse(): string[] {
   const event = (type: string, data: object) =>

@@ -2,15 +2,16 @@
 export function bodyOf({
   bodyBytes,
   isStream,
+  model = 'claude-sonnet-4-5',
 }: {
   readonly bodyBytes: number;
   readonly isStream: boolean;
+  readonly model?: string;
 }): string {
   const paragraph =
     'The function reads "config.json",\nfalls back to a default and returns the merged value.\\n\t';
   const messages: { role: string; content: string }[] = [];
-  const whole = () =>
-    JSON.stringify({ model: 'claude-sonnet-4-5', max_tokens: 1024, stream: isStream, messages });
+  const whole = () => JSON.stringify({ model, max_tokens: 1024, stream: isStream, messages });
   for (let turn = 0; whole().length < bodyBytes; turn += 1) {
     const missing = bodyBytes - whole().length;
     const repeats = Math.max(1, Math.min(200, Math.floor(missing / (paragraph.length * 1.2))));

@@ -21,6 +21,7 @@ interface Case {
   readonly name: string;
   readonly bodyBytes: number;
   readonly query: string;
+  readonly model?: string;
 }
 
 interface Figures {
@@ -36,11 +37,19 @@ const isSmoke = process.argv.includes('--smoke');
 const seconds = isSmoke ? 1 : 5;
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-'));
 const children: ChildProcess[] = [];
+/** Served by Bedrock only. */
+const FRAMES_MODEL = 'claude-bench-frames';
 const cases: readonly Case[] = [
   { name: '1 KB body, JSON answer', bodyBytes: 1024, query: '' },
   { name: '64 KB body, JSON answer', bodyBytes: 64 * 1024, query: '' },
   { name: '1 MB body, JSON answer', bodyBytes: 1024 * 1024, query: '' },
   { name: '64 KB body, SSE of 150 events', bodyBytes: 64 * 1024, query: '?case=sse' },
+  {
+    name: '64 KB body, SSE of 150 events, through Bedrock frames',
+    bodyBytes: 64 * 1024,
+    query: '?case=frames',
+    model: FRAMES_MODEL,
+  },
 ];
 
 try {
@@ -63,12 +72,13 @@ async function main(): Promise<void> {
   console.log('| case | target | requests/s | p50 ms | p99 ms | CPU us/request | RSS MB | ratio |');
   console.log('|---|---|---|---|---|---|---|---|');
   for (const scenario of cases) {
-    const body = join(folder, `body-${scenario.bodyBytes}${scenario.query ? '-sse' : ''}.json`);
-    writeFileSync(body, bodyOf({ bodyBytes: scenario.bodyBytes, isStream: scenario.query !== '' }));
+    const { name, query, ...kind } = scenario;
+    const body = join(folder, `body-${cases.indexOf(scenario)}.json`);
+    writeFileSync(body, bodyOf({ ...kind, isStream: query !== '' }));
     const yardstick = nginx ? await measure(nginx.pid, nginx.url, scenario, body, token) : undefined;
-    if (yardstick) print(scenario.name, 'nginx', yardstick);
+    if (yardstick) print(name, 'nginx', yardstick);
     const figures = await measure(gateway.pid, gateway.url, scenario, body, token);
-    print(scenario.name, 'sallyport', figures, yardstick);
+    print(name, 'sallyport', figures, yardstick);
   }
   await printFirstByte(`http://127.0.0.1:${upstreamPort}`, gateway.url, token);
   printHelpTime();
@@ -171,10 +181,7 @@ http { access_log off; client_max_body_size 64m; client_body_buffer_size 2m; cli
 
 async function startGateway(upstreamPort: number): Promise<{ pid: number; url: string }> {
   const config = join(folder, 'gateway.yaml');
-  writeFileSync(
-    config,
-    `upstreams:\n  - provider: anthropic\n    base_url: http://127.0.0.1:${upstreamPort}\n    auth: { api_key: ${randomBytes(16).toString('hex')} }\n`,
-  );
+  writeFileSync(config, configFor(`http://127.0.0.1:${upstreamPort}`));
   const child = spawn(
     ...onCore(0, process.execPath, ['scripts/bench/built.js', 'gateway', '--dev', '--config', config]),
     {
@@ -195,6 +202,22 @@ async function startGateway(upstreamPort: number): Promise<{ pid: number; url: s
     child.once('close', () => reject(new Error(`the gateway did not start:\n${text}`)));
   });
   return { pid: child.pid ?? 0, url };
+}
+
+function configFor(upstream: string): string {
+  const key = () => randomBytes(16).toString('hex');
+  return `upstreams:
+  - provider: anthropic
+    base_url: ${upstream}
+    auth: { api_key: ${key()} }
+  - provider: bedrock
+    base_url: ${upstream}
+    region: us-east-1
+    auth: { aws_access_key_id: ${key()}, aws_secret_access_key: ${key()} }
+models:
+  - id: ${FRAMES_MODEL}
+    upstream_model: { bedrock: us.anthropic.claude-bench }
+`;
 }
 
 /** The real device flow; a small program plays the browser. */

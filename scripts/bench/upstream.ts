@@ -1,8 +1,10 @@
-// The upstream of the benchmark: reads the request, answers a fixed JSON message, or with ?case=sse 150 events at once.
+// The upstream of the benchmark: reads the request, answers a fixed JSON message, or 150 events at once: with ?case=sse as
+// they are, with ?case=frames and to Bedrock's path in event frames.
 import { createServer } from 'node:http';
-import { eventsOfAnswer, jsonAnswer } from './answers.ts';
+import { eventsOfAnswer, framesOfAnswer, jsonAnswer } from './answers.ts';
 
 const events = Buffer.from(eventsOfAnswer.join(''));
+const frames = Buffer.concat(framesOfAnswer);
 
 const server = createServer((request, response) => {
   request.resume();
@@ -10,6 +12,9 @@ const server = createServer((request, response) => {
     if (request.url?.includes('case=sse')) {
       response.writeHead(200, { 'content-type': 'text/event-stream', 'request-id': 'req_bench' });
       response.end(events);
+    } else if (/case=frames|^\/model\//.test(request.url ?? '')) {
+      response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' });
+      response.end(frames);
     } else {
       response.writeHead(200, {
         'content-type': 'application/json',
