@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Accepted } from '../../../src/gateway/exchange.ts';
 import { type BodyLimits, createBodyReader } from '../../../src/gateway/http/body.ts';
 import { isCodedError } from '../../../src/kernel/coded-error.ts';
@@ -12,6 +12,7 @@ import { answersIn, openRaw, type RawAnswer } from '../../support/raw-http.ts';
 const closing: (() => Promise<void>)[] = [];
 
 afterEach(async () => {
+  vi.useRealTimers();
   for (const close of closing.splice(0)) await close();
 });
 
@@ -310,11 +311,17 @@ describe('a client', () => {
   });
 
   it('that is slow but steady is waited for', async () => {
-    const { listener } = await startEndpoint({ idleTimeoutMs: 400 });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    let readSoFar: () => number = () => 0;
+    const { listener } = await startEndpoint({ idleTimeoutMs: 400 }, ({ message: { socket } }) => {
+      readSoFar = () => socket.bytesRead;
+    });
     const connection = await openRaw(listener.port);
-    connection.send(head('Content-Length: 12'));
-    for (let i = 0; i < 12; i += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
+    const sent = head('Content-Length: 12');
+    connection.send(sent);
+    for (let size = sent.length; size < sent.length + 12; size += 1) {
+      while (readSoFar() < size) await new Promise(setImmediate);
+      vi.advanceTimersByTime(399);
       connection.send('x');
     }
     expect(answersIn((await connection.closed).text)[0]?.status).toBe(200);

@@ -36,9 +36,9 @@ afterEach(async () => {
 function keepBusy(): () => void {
   let isOver = false;
   const turn = (): void => {
-    const until = performance.now() + 500;
+    const until = performance.now() + 400;
     while (performance.now() < until);
-    if (!isOver) setTimeout(turn, 1);
+    if (!isOver) setImmediate(turn);
   };
   turn();
   return () => {

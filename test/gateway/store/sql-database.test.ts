@@ -35,9 +35,9 @@ function connect(changes: Partial<SqlOptions> = {}): Database {
 const rows = () => test.sql('select id, n from t order by id');
 
 /** Another client that waits with patience: of a deadlock it is never the victim. */
-function connectOther(): postgres.Sql {
+async function connectOther(): Promise<postgres.Sql> {
   const other = test.connect();
-  void other.unsafe("set deadlock_timeout = '1min'");
+  await other.unsafe("set deadlock_timeout = '1min'");
   return other;
 }
 
@@ -67,7 +67,7 @@ describeWithPostgres('a statement', () => {
 
   it('that was the victim of a deadlock is done all the same', async () => {
     const database = connect();
-    const other = connectOther();
+    const other = await connectOther();
     await other.unsafe('begin');
     await other.unsafe('update t set n = n + 1 where id = 2');
     // Takes row 1 and waits for row 2; the other wants row 1 then. The impatient one finds out and loses.
@@ -141,6 +141,7 @@ describeWithPostgres('a transaction', () => {
 
   it('is repeated whole after a deadlock', async () => {
     const database = connect();
+    const other = await connectOther();
     let started: () => void = () => undefined;
     const hasFirst = new Promise<void>((resolve) => {
       started = resolve;
@@ -153,7 +154,6 @@ describeWithPostgres('a transaction', () => {
       if (runs === 1) await untilOtherHasSecond;
       await tx.query('update t set n = n + 10 where id = 2');
     });
-    const other = connectOther();
     const untilOtherHasSecond = hasFirst.then(async () => {
       await other.unsafe('begin');
       await other.unsafe('update t set n = n + 1 where id = 2');
@@ -223,9 +223,14 @@ describeWithPostgres('a pool', () => {
     const database = connect({ maxConnections: 1 });
     await database.query('select 1');
     database.reset();
-    const asked = Array.from({ length: 5 }, () => database.query('select pg_sleep(0.05)'));
-    await new Promise((resolve) => setImmediate(resolve));
-    await database.close();
+    const other = await connectOther();
+    await other.unsafe('begin');
+    await other.unsafe('lock table t');
+    const asked = Array.from({ length: 5 }, () => database.query('select n from t'));
+    await untilWaiting(1);
+    const closed = database.close();
+    await other.unsafe('commit');
+    await closed;
     const outcomes = await Promise.allSettled(asked);
     expect(outcomes[0]?.status).toBe('fulfilled');
     await expect(database.query('select 1')).rejects.toMatchObject({ code: 'CONNECTION_ENDED' });
