@@ -15,6 +15,7 @@ const CLIENT_SECRET = 'secret~of~the~application';
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const AUDIENCE = 'api://AzureADTokenExchange';
 const TOKEN_PATH = `/${TENANT}/oauth2/v2.0/token`;
+const authority = createAuthority();
 
 export type EntraForm = 'client_secret' | 'workload_identity' | 'managed_identity';
 
@@ -27,6 +28,8 @@ export interface Entra {
   scope: string;
   /** Given instead of a token, as often as it stands. */
   instead: { readonly status: number; readonly body: string } | undefined;
+  /** Takes requests for tokens and answers none. */
+  isSilent: boolean;
   lifetimeSeconds: number;
   hasIssued(token: string | undefined): boolean;
   revoke(): void;
@@ -42,7 +45,6 @@ export async function openEntra(form: EntraForm): Promise<Entra> {
   const managed: string[] = [];
   const issued = new Set<string>();
   const workload = await openWorkload();
-  const authority = createAuthority();
   const { key, cert } = authority.issue(['IP:127.0.0.1', 'DNS:localhost']);
   let minted = 0;
 
@@ -56,6 +58,7 @@ export async function openEntra(form: EntraForm): Promise<Entra> {
   const serveToken = async (body: string, response: ServerResponse): Promise<void> => {
     const sent = new URLSearchParams(body);
     exchanges.push(sent);
+    if (entra.isSilent) return;
     if (entra.instead) return send(response, entra.instead.status, entra.instead.body);
     if (!isAsked(sent, entra.scope) || !(await isProven(sent, form, workload)))
       return send(response, 401, refusal('AADSTS7000215: Invalid client secret provided.'));
@@ -99,6 +102,7 @@ export async function openEntra(form: EntraForm): Promise<Entra> {
     managed,
     scope: 'https://ai.azure.com/.default',
     instead: undefined,
+    isSilent: false,
     lifetimeSeconds: 3600,
     hasIssued: (token) => token !== undefined && issued.has(token),
     revoke: () => issued.clear(),
