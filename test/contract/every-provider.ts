@@ -1,6 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import type { RelayOptions } from '../../src/gateway/relay/relay.ts';
+import { withoutRefused } from '../../src/gateway/upstream/learned-refusals.ts';
 import type { Provider } from '../../src/gateway/upstream/provider.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import {
@@ -41,6 +42,8 @@ export interface ProviderUnderTest {
   gateway(...upstreams: readonly StandIn[]): Promise<TestGateway>;
   /** The same before the provider alone, with another relay. */
   relaying(relay: RelayOptions): Promise<TestGateway>;
+  /** The same, leaving out what the provider refuses and requests can be spared. */
+  learning(): Promise<TestGateway>;
   /** The vendor's public SDK, pointed at a gateway; it never tries again. */
   client(gateway: TestGateway): Anthropic;
 }
@@ -94,6 +97,15 @@ function run(kind: StandInKind, suite: (under: ProviderUnderTest) => void): void
     provider: () => providerOf(standIn, 'alone'),
     gateway: (...upstreams) => open(upstreams),
     relaying: (relay) => open([standIn], { relay }),
+    async learning() {
+      const name = 'learning';
+      const parts = { clock: systemClock, log: createMemoryLog() };
+      const provider = withoutRefused(await providerOf(standIn, name), { name, strip: 'auto' }, parts);
+      const upstream = { name, url: standIn.origin, provider, modelIds: { [MODEL]: standIn.model } };
+      const gateway = await startInferenceGateway([upstream]);
+      closers.push(gateway.close);
+      return gateway;
+    },
     client: ({ url }) => new Anthropic({ baseURL: url, apiKey: 'developer-key', maxRetries: 0 }),
   });
 }

@@ -5,6 +5,7 @@ import { secret } from '../../../src/kernel/secret.ts';
 import { errorOf, post, startInferenceGateway } from '../../support/inference-gateway.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
 import { createMemoryLog } from '../../support/memory-log.ts';
+import { outgoingRequest } from '../../support/outgoing-request.ts';
 import { message, type Received, refusal, startUpstream } from '../../support/upstream.ts';
 
 const HOURS = 3_600_000;
@@ -213,6 +214,38 @@ describe("a refusal is the client's", () => {
     const { ask, sent } = await standUp(false, refusing('token-efficient-tools-2025-02-19'));
     expect((await ask({}, 'token-efficient-tools-2025-02-19')).status).toBe(400);
     expect(sent()).toHaveLength(1);
+  });
+});
+
+describe('the provider behind it', () => {
+  it('judges the very request that it prepared', async () => {
+    const prepared: unknown[] = [];
+    const judged: unknown[] = [];
+    const provider = withoutRefused(
+      {
+        origin: 'https://cloud.example.test',
+        sendsPings: false,
+        maxBodyBytes: undefined,
+        boundsTimeToHeaders: false,
+        countsTokens: true,
+        prepare(request) {
+          prepared.push(request);
+          return { path: '/', headers: [], body: request.body.bytes };
+        },
+        judge({ request }) {
+          judged.push(request);
+          return { verdict: 'account', shown: undefined };
+        },
+      },
+      { name: 'cloud', strip: ['metadata'] },
+      { clock: createManualClock(), log: createMemoryLog() },
+    );
+    for (const request of [outgoingRequest({ metadata: {} }), outgoingRequest()]) {
+      await provider.prepare(request);
+      provider.judge({ status: 401, headers: {}, body: Buffer.alloc(0), request });
+    }
+    expect(judged[0]).toBe(prepared[0]);
+    expect(judged[1]).toBe(prepared[1]);
   });
 });
 
