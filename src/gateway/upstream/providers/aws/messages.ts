@@ -56,6 +56,7 @@ function judged(refusal: Refusal, accountTrouble: RegExp | undefined): Judgement
   return { ...judgement, verdict: 'account' };
 }
 
+/** Keys that are over, or not known everywhere yet: the refusal says nothing of the request. */
 export function isStale({ status, headers, body }: Refusal): boolean {
   return status === 401 || codesOf(headers, readJson(body)).some((code) => STALE.has(code));
 }

@@ -5,7 +5,7 @@ import { createAssumedRole } from './assumed-role.ts';
 import { countAnswer, countRequest } from './count-tokens.ts';
 import { eventsFromFrames } from './event-frames.ts';
 import { guardrailHeaders, refuseGuardrailMembers } from './guardrail.ts';
-import { judgeBedrock } from './judgement.ts';
+import { judgeBedrock, shownException } from './judgement.ts';
 import { messageBody } from './message-body.ts';
 import { modelPath } from './model-path.ts';
 import type { BedrockOptions } from './options.ts';
@@ -72,7 +72,10 @@ export function createBedrock(options: BedrockOptions, parts: ProviderParts): Pr
       return {
         status: answer.status,
         headers: { ...answer.headers, 'content-type': 'text/event-stream' },
-        ...eventsFromFrames(answer, (exception) => tellOperator(answer, exception)),
+        ...eventsFromFrames(answer, (exception) => {
+          tellOperator(answer, exception);
+          return shownException(exception, request);
+        }),
       };
     },
   };

@@ -1,4 +1,5 @@
 import type { AnswerSource } from '../../../exchange.ts';
+import type { ShownError } from '../../provider.ts';
 import { writeChunkEvent } from './chunk-event.ts';
 import { frameHeaders } from './frame-headers.ts';
 import { createFrameSplitter } from './frames.ts';
@@ -8,11 +9,11 @@ import { StreamException, streamException } from './stream-exception.ts';
 /**
  * An AWS event stream as the server-sent events of the Messages API, as they arrive: what comes in one go leaves in one go.
  * An exception becomes an `error` event, after which nothing follows; one that comes before any event and is not about the
- * request fails the source instead, so that another upstream can serve. `onException` hears each.
+ * request fails the source instead, so that another upstream can serve. `explain` hears each, and says what the client reads.
  */
 export function eventsFromFrames(
   source: AnswerSource,
-  onException: (exception: StreamException) => void,
+  explain: (exception: StreamException) => ShownError,
 ): AnswerSource {
   return {
     pause: source.pause,
@@ -36,9 +37,9 @@ export function eventsFromFrames(
       };
 
       const breakOff = (error: Error): void => {
-        if (error instanceof StreamException) onException(error);
-        if (error instanceof StreamException && (hasBegun || error.isAboutRequest)) {
-          pass(errorEvent(error));
+        const shown = error instanceof StreamException ? explain(error) : undefined;
+        if (shown && (hasBegun || isAboutRequest(error))) {
+          pass(errorEvent(shown));
           over(() => sink.end());
         } else over(() => sink.fail(error));
         source.abort();
@@ -83,7 +84,7 @@ function createFrameReader(): FrameReader {
     const headers = frameHeaders(bytes, start, payload);
     const kind = headers.get(':message-type');
     if (kind === 'exception' || kind === 'error')
-      throw streamException(headers, bytes.toString('utf8', payload, end));
+      throw streamException(headers, Buffer.from(bytes.subarray(payload, end)));
     if (headers.get(':event-type') !== 'chunk') return;
     chunkHeaders = Buffer.from(bytes.subarray(start, payload));
     writeChunkEvent(bytes, payload, end, output);
@@ -112,6 +113,13 @@ function isAt(bytes: Buffer, word: Buffer, start: number): boolean {
   return true;
 }
 
-function errorEvent({ shown }: StreamException): Buffer {
-  return Buffer.from(`event: error\ndata: ${JSON.stringify({ type: 'error', error: shown })}\n\n`);
+/** Another upstream would say the same. */
+function isAboutRequest(error: Error): boolean {
+  return error instanceof StreamException && error.status === 400;
+}
+
+function errorEvent({ type, message }: ShownError): Buffer {
+  return Buffer.from(
+    `event: error\ndata: ${JSON.stringify({ type: 'error', error: { type, message } })}\n\n`,
+  );
 }

@@ -1,7 +1,8 @@
 import { type CloudErrorRules, cloudJudgement } from '../../cloud-errors.ts';
-import type { Judgement, Refusal } from '../../provider.ts';
+import type { Judgement, OutgoingRequest, Refusal, ShownError } from '../../provider.ts';
 import type { AwsAuthorisation } from '../aws/authorisation.ts';
 import { isStale } from '../aws/messages.ts';
+import type { StreamException } from './stream-exception.ts';
 
 const RULES: CloudErrorRules = {
   codes: {},
@@ -17,6 +18,12 @@ export function judgeBedrock(refusal: Refusal, authorisation: AwsAuthorisation):
   if (refusal.request.endpoint === 'count_tokens') return { ...judgement, verdict: 'unsupported' };
   if (judgement.verdict !== 'model_missing') return judgement;
   return { ...judgement, shown: missingModel(refusal) };
+}
+
+/** What the client reads of an exception in a stream: what it would have read of the same in an HTTP answer. */
+export function shownException({ status, payload }: StreamException, request: OutgoingRequest): ShownError {
+  const { shown } = cloudJudgement({ status, headers: {}, body: payload, request }, RULES);
+  return shown ?? { type: 'api_error', message: 'upstream failed' };
 }
 
 /** Names the model as the client did: what it is called there may be an ARN, with an account in it. */

@@ -1,50 +1,37 @@
-import { z } from 'zod';
-import type { ShownError } from '../../provider.ts';
+import { ownMessage, readJson } from '../../cloud-error-shapes.ts';
 
-/** How Bedrock ends a stream that fails: the text is for the operator, `shown` for the developer. */
+/** What each exception would have been as an HTTP answer, had it come before the stream began. */
+const STATUSES: Readonly<Record<string, number>> = {
+  validationException: 400,
+  modelTimeoutException: 408,
+  modelStreamErrorException: 424,
+  throttlingException: 429,
+  internalServerException: 500,
+  serviceUnavailableException: 503,
+};
+const UNKNOWN_STATUS = 500;
+
+/** How Bedrock ends a stream that fails. Its words are for the operator: they may name accounts. */
 export class StreamException extends Error {
   override readonly name = 'StreamException';
-  readonly shown: ShownError;
-  /** Another upstream would say the same. */
-  readonly isAboutRequest: boolean;
+  readonly status: number;
+  /** JSON with a `message`, as in the body of an HTTP answer. */
+  readonly payload: Buffer;
 
-  constructor(exception: string, text: string) {
-    super(`${exception}: ${text}`);
-    this.shown = shownFor(exception, text);
-    this.isAboutRequest = this.shown.type === 'invalid_request_error';
+  constructor(exception: string, payload: Buffer) {
+    super(`${exception}: ${ownMessage(readJson(payload))}`);
+    this.status = STATUSES[exception] ?? UNKNOWN_STATUS;
+    this.payload = payload;
   }
 }
-
-const Payload = z.object({ message: z.string().optional(), Message: z.string().optional() });
-
-/** What developers read in place of AWS's own words, which may name accounts. */
-const SHOWN: Readonly<Record<string, ShownError>> = {
-  throttlingException: { type: 'rate_limit_error', message: 'upstream rate limit exceeded' },
-  validationException: { type: 'invalid_request_error', message: 'upstream rejected the request' },
-  modelTimeoutException: { type: 'timeout_error', message: 'the upstream model took too long' },
-  serviceUnavailableException: { type: 'overloaded_error', message: 'the upstream is overloaded' },
-};
-const FAILED: ShownError = { type: 'api_error', message: 'the upstream failed in the middle of the answer' };
 
 /** From a frame of message type `exception` (named in `:exception-type`) or `error` (`:error-code`, `:error-message`). */
-export function streamException(headers: ReadonlyMap<string, string>, payload: string): StreamException {
+export function streamException(headers: ReadonlyMap<string, string>, payload: Buffer): StreamException {
   const exception =
     headers.get(':exception-type') ?? headers.get(':error-code') ?? 'an exception without a name';
-  return new StreamException(exception, headers.get(':error-message') ?? messageIn(payload));
-}
-
-function shownFor(exception: string, text: string): ShownError {
-  // The only text that clients act on.
-  if (exception === 'validationException' && /input is too long|prompt is too long/i.test(text))
-    return { type: 'invalid_request_error', message: 'capability_rejected: prompt_too_long' };
-  return SHOWN[exception] ?? FAILED;
-}
-
-function messageIn(payload: string): string {
-  try {
-    const { message, Message } = Payload.parse(JSON.parse(payload));
-    return message ?? Message ?? '';
-  } catch {
-    return payload;
-  }
+  const message = headers.get(':error-message');
+  return new StreamException(
+    exception,
+    message === undefined ? payload : Buffer.from(JSON.stringify({ message })),
+  );
 }

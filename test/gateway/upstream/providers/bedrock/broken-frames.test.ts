@@ -144,6 +144,13 @@ describe('an exception before any event', () => {
     expect(result.ending).toBe('end');
   });
 
+  it('that names a refused field says so in the words that clients recover from', () => {
+    const message = 'tools.0.custom.strict: Extra inputs are not permitted';
+    expect(errorIn(decoded([exceptionFrame('validationException', { message })]))).toMatchObject({
+      error: { type: 'invalid_request_error', message },
+    });
+  });
+
   it('about a prompt that is too long says so in the words that clients act on', () => {
     const message = 'The model returned the following errors: prompt is too long: 210000 tokens > 200000';
     expect(errorIn(decoded([exceptionFrame('validationException', { message })]))).toMatchObject({

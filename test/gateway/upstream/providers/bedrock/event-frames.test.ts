@@ -77,7 +77,7 @@ describe('a slow reader', () => {
       resume: () => void told.push('resume'),
       abort: () => void told.push('abort'),
     };
-    const events = eventsFromFrames(source, () => undefined);
+    const events = eventsFromFrames(source, () => ({ type: 'api_error', message: '' }));
     events.pause();
     events.resume();
     events.abort();

@@ -1,6 +1,8 @@
 import type { AnswerSource } from '../../../../../src/gateway/exchange.ts';
 import { eventsFromFrames } from '../../../../../src/gateway/upstream/providers/bedrock/event-frames.ts';
+import { shownException } from '../../../../../src/gateway/upstream/providers/bedrock/judgement.ts';
 import type { StreamException } from '../../../../../src/gateway/upstream/providers/bedrock/stream-exception.ts';
+import { outgoingRequest } from '../../../../support/outgoing-request.ts';
 
 /** What came out of frames that arrived in these chunks. */
 export interface Decoded {
@@ -32,7 +34,10 @@ export function decoded(chunks: readonly Buffer[], failure?: Error): Decoded {
       isAborted = true;
     },
   };
-  eventsFromFrames(source, (exception) => exceptions.push(exception)).flow({
+  eventsFromFrames(source, (exception) => {
+    exceptions.push(exception);
+    return shownException(exception, outgoingRequest());
+  }).flow({
     chunk: (bytes) => pieces.push(Buffer.from(bytes)),
     end: () => endings.push('end'),
     fail: (error) => endings.push(error.message),
