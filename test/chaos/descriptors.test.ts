@@ -13,6 +13,8 @@ const CROWD = 200;
 /** Below what opens all at once, above what the gateway needs to breathe. */
 const SPARE = 10;
 const RAISED = 10_000;
+/** Streams stand still for as long as the test takes. */
+const PATIENT_MS = 60_000;
 const [FIRST_EVENT = '', ...OTHER_EVENTS] = SOUND;
 
 let database: TestDatabase;
@@ -60,7 +62,12 @@ describeWithPostgres('when descriptors run out', () => {
     const url = new URL(database.url);
     network = await startTcpRelay(Number(url.port));
     url.host = `127.0.0.1:${network.port}`;
-    world = await openWorld({ store: { postgres_url: url.href }, storePort: network.port });
+    const timeouts = { upstream_ttfb_ms: 2_000, upstream_idle_ms: PATIENT_MS };
+    world = await openWorld({
+      store: { postgres_url: url.href },
+      storePort: network.port,
+      config: { timeouts },
+    });
     port = Number(new URL(world.gateway.url).port);
   });
 

@@ -28,7 +28,9 @@ const inStream =
 let world: World;
 
 beforeAll(async () => {
-  world = await openWorld({ store: { embedded: await newEmbeddedFolder() } });
+  // A client that does not read makes its upstream stand still.
+  const timeouts = { upstream_ttfb_ms: 2_000, upstream_idle_ms: 60_000 };
+  world = await openWorld({ store: { embedded: await newEmbeddedFolder() }, config: { timeouts } });
 });
 
 afterAll(() => world?.close());
