@@ -23,6 +23,8 @@ export function logOriginal(log: Log, name: string, status: number, body: Buffer
 export function describe(error: unknown): string {
   if (error instanceof CodedError) return error.detail ?? error.code;
   if (!(error instanceof Error)) return String(error);
+  // `fetch` says no more than that it failed; why is in its cause.
+  if (error.message === 'fetch failed' && error.cause !== undefined) return describe(error.cause);
   const code = 'code' in error && error.code !== undefined ? String(error.code) : undefined;
   return code && !error.message.includes(code) ? `${code} ${error.message}` : error.message;
 }

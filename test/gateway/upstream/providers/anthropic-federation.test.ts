@@ -37,6 +37,7 @@ async function standUp(optional: Partial<FederationOptions> = {}) {
   closers.push(() => outbound.close());
   const parts = { name: 'claude', clock, log, fetch: outbound.fetch({ useProxy: false }) };
   return {
+    close: server.close,
     exchange,
     paths,
     clock,
@@ -128,6 +129,14 @@ describe('workload identity federation', () => {
     await expect(source.get()).rejects.toMatchObject({
       code: 'upstream_credentials',
       detail: `no credential for upstream claude: the token endpoint answered 400 ${words} (request id req_exchange)`,
+    });
+  });
+
+  it('says why the token endpoint cannot be reached', async () => {
+    const { source, close } = await standUp();
+    await close();
+    await expect(source.get()).rejects.toMatchObject({
+      detail: expect.stringMatching(/^no credential for upstream claude: .*ECONNREFUSED/),
     });
   });
 
