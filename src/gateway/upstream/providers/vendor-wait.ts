@@ -1,7 +1,8 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import { escapeControl } from '../../../kernel/log.ts';
 
-const LONGEST_REASON = 300;
+/** A chain lists why each of its links has nothing, and the one that matters may be late. */
+const LONGEST_REASON = 1_000;
 
 /** What a vendor's library is waited for, which waits in its own ways: for machines that are not there, and for programs. */
 export async function inTime<T>(work: Promise<T>, what: string, limitMs: number, clock: Clock): Promise<T> {
