@@ -24,6 +24,7 @@ export function createAssumedRole(
   own: AwsKeyOptions,
   place: SignerOptions,
   parts: ProviderParts,
+  mostDevelopers: number = MOST_DEVELOPERS,
 ): AwsAuthorisation {
   const { clock, log } = parts;
   const ownKeys = createKeySource(own, place.region, parts);
@@ -43,7 +44,7 @@ export function createAssumedRole(
     sessions.delete(session);
     sessions.set(session, source);
     const [oldest] = sessions.keys();
-    if (sessions.size > MOST_DEVELOPERS && oldest !== undefined) sessions.delete(oldest);
+    if (sessions.size > mostDevelopers && oldest !== undefined) sessions.delete(oldest);
     return source;
   };
 

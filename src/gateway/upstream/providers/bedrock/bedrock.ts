@@ -1,4 +1,3 @@
-import { escapeControl } from '../../../../kernel/log.ts';
 import type { OutgoingRequest, Prepared, Provider, ProviderParts, TransportAnswer } from '../../provider.ts';
 import { createAwsAuthorisation } from '../aws/authorisation.ts';
 import { createAssumedRole } from './assumed-role.ts';
@@ -13,8 +12,6 @@ import type { StreamException } from './stream-exception.ts';
 
 const SERVICE = 'bedrock';
 const MOST_BYTES = 20_000_000;
-/** Exceptions are a sentence or two; more would be something else. */
-const LONGEST_EXCEPTION = 2_000;
 /** Streamed answers that are no frames: an error that came as a success, or something between that has decoded them. */
 const NO_FRAMES = /^(?:application\/json|text\/event-stream)\b/i;
 
@@ -52,9 +49,8 @@ export function createBedrock(options: BedrockOptions, parts: ProviderParts): Pr
 
   const tellOperator = ({ headers }: TransportAnswer, { message }: StreamException): void => {
     const id = headers['x-amzn-requestid'] ?? '-';
-    const text = escapeControl(message.slice(0, LONGEST_EXCEPTION));
     parts.log.warn(
-      `upstream ${parts.name} broke off its stream upstream_request_id=${id}, in its own words: ${text}`,
+      `upstream ${parts.name} broke off its stream upstream_request_id=${id}, in its own words: ${message}`,
     );
   };
 

@@ -1,3 +1,4 @@
+import { escapeControl } from '../../../../kernel/log.ts';
 import { ownMessage, readJson } from '../../cloud-error-shapes.ts';
 
 /** What each exception would have been as an HTTP answer, had it come before the stream began. */
@@ -10,6 +11,8 @@ const STATUSES: Readonly<Record<string, number>> = {
   serviceUnavailableException: 503,
 };
 const UNKNOWN_STATUS = 500;
+/** A sentence or two; more would be something else. */
+const LONGEST_TEXT = 2_000;
 
 /** How Bedrock ends a stream that fails. Its words are for the operator: they may name accounts. */
 export class StreamException extends Error {
@@ -19,7 +22,7 @@ export class StreamException extends Error {
   readonly payload: Buffer;
 
   constructor(exception: string, payload: Buffer) {
-    super(`${exception}: ${ownMessage(readJson(payload))}`);
+    super(escapeControl(`${exception}: ${ownMessage(readJson(payload))}`.slice(0, LONGEST_TEXT)));
     this.status = STATUSES[exception] ?? UNKNOWN_STATUS;
     this.payload = payload;
   }

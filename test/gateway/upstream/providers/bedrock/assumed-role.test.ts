@@ -1,6 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { createAssumedRole } from '../../../../../src/gateway/upstream/providers/bedrock/assumed-role.ts';
 import type { AssumeRoleOptions } from '../../../../../src/gateway/upstream/providers/bedrock/options.ts';
+import { systemClock } from '../../../../../src/kernel/clock.ts';
 import { secret } from '../../../../../src/kernel/secret.ts';
+import { outgoingRequest } from '../../../../support/outgoing-request.ts';
+import { BEDROCK, keyOptions } from '../../../../support/stand-ins/bedrock.ts';
 import { PRIVATE_WORD } from '../../../../support/stand-ins/stand-in.ts';
 import { startUpstream } from '../../../../support/upstream.ts';
 import { REQUEST, standUp, type WorldOptions } from './bedrock-world.ts';
@@ -67,6 +71,25 @@ describe('a role for each developer', () => {
     expect((await world.count()).status).toBe(200);
     expect((await world.post({ ...REQUEST, stream: true })).isComplete).toBe(true);
     expect(world.upstream.requests.map(({ session }) => session)).toEqual(Array(2).fill('dev@example.test'));
+  });
+});
+
+describe('the sessions that are kept', () => {
+  it('are those of the developers who were here last', async () => {
+    const world = await withRole();
+    const role = { roleArn: ROLE_ARN, externalId: undefined, sessionName: 'sub', useFips: false } as const;
+    const { authorise } = createAssumedRole(
+      { ...role, stsUrl: world.sts.origin },
+      keyOptions(world.keys),
+      { service: 'bedrock', region: BEDROCK.region, host: '127.0.0.1' },
+      { name: 'bedrock', clock: systemClock, log: world.log, fetch },
+      2,
+    );
+    for (const sub of ['ann', 'ben', 'ann', 'cleo', 'ann', 'ben']) {
+      const request = outgoingRequest({}, {}, { caller: { sub, email: undefined } });
+      await authorise({ path: '/', headers: [], body: Buffer.alloc(0) }, request);
+    }
+    expect(world.sts.calls.map(({ session }) => session)).toEqual(['ann', 'ben', 'cleo', 'ben']);
   });
 });
 
