@@ -1,9 +1,10 @@
 import type { z } from 'zod';
 import type { Secret } from '../kernel/secret.ts';
+import { type Alternatives, below, inCommon, ownersOf } from './alternatives.ts';
 import { choice } from './fields.ts';
 import { describeFound } from './found.ts';
 import { readLeaf } from './read-leaf.ts';
-import { isLaterKey, isSecretSchema, type KeyShapes, kindOfSchema, type SchemaKind } from './schema-kind.ts';
+import { isLaterKey, isSecretSchema, kindOfSchema, type SchemaKind } from './schema-kind.ts';
 import type { Path } from './source-problem.ts';
 import { type ConfigNode, childrenOf, hasUnknown, type MapNode, plainValue } from './source-tree.ts';
 
@@ -52,13 +53,6 @@ export interface ShapeReading<S extends z.ZodType> {
 interface Read {
   readonly value: unknown;
   readonly input: unknown;
-}
-
-/** What a map could have been: its keys by the word that chooses them, and the word that does, where it is known. */
-interface Alternatives {
-  readonly by: string;
-  readonly chosen: string | undefined;
-  readonly branches: ReadonlyMap<string, KeyShapes>;
 }
 
 type MapKind = Extract<SchemaKind, { kind: 'map' }>;
@@ -159,17 +153,12 @@ export function readShape<S extends z.ZodType>(
     return { value, input };
   };
 
-  /** A key that the map does not have. Where nothing is chosen it may be right; that nothing is has been reported. */
   const strange = (key: string, path: Path, siblings: readonly string[], others?: Alternatives): void => {
-    const owners = [...(others?.branches ?? [])].filter(([, keys]) => Object.hasOwn(keys, key));
+    const owners = others ? ownersOf(others, key) : [];
     if (!others || owners.length === 0) report.unknownKey(path, siblings);
     else if (others.chosen !== undefined)
-      report.foreignKey(path, {
-        by: others.by,
-        chosen: others.chosen,
-        owners: owners.map(([word]) => word),
-        siblings,
-      });
+      report.foreignKey(path, { by: others.by, chosen: others.chosen, owners, siblings });
+    // Where nothing is chosen it may be right; that nothing is has been reported.
   };
 
   const visitRecord = (schemaOfValue: z.ZodType, node: MapNode, path: Path): Read => {
@@ -242,23 +231,6 @@ export function readShape<S extends z.ZodType>(
   const { value, input } = visit(schema, root, [], false);
   // Each part of `value` was checked by the part of the schema that it stands for.
   return { value: (value ?? {}) as Valid<z.output<S>>, input, hasGaps, maskedPaths };
-}
-
-/** The keys that have one and the same schema whatever is chosen. */
-function inCommon(branches: ReadonlyMap<string, KeyShapes>): KeyShapes {
-  const [first = {}, ...rest] = branches.values();
-  return Object.fromEntries(
-    Object.entries(first).filter(([key, schema]) => rest.every((keys) => keys[key] === schema)),
-  );
-}
-
-/** What a key of the map could have been. */
-function below({ by, chosen, branches }: Alternatives, key: string): Alternatives {
-  const inner = [...branches].flatMap(([word, keys]) => {
-    const shape = keys[key] && kindOfSchema(keys[key]);
-    return shape?.kind === 'map' ? [[word, shape.keys] as const] : [];
-  });
-  return { by, chosen, branches: new Map(inner) };
 }
 
 const MAP = 'a map of keys';
