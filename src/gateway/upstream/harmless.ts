@@ -1,4 +1,4 @@
-import type { ScannedBody } from '../exchange.ts';
+import type { BodyMember, ScannedBody } from '../exchange.ts';
 import { EACH, type FieldPath, findFields } from '../http/body-fields.ts';
 
 /**
@@ -72,7 +72,8 @@ export function canDoWithout(beta: string, { bytes }: ScannedBody): boolean {
 }
 
 /** Where the body has a field of the table, or the operator's own one at the top. */
-export function placesOf(field: string, { bytes }: ScannedBody) {
-  const paths = Object.hasOwn(FIELDS, field) ? FIELDS[field] : [[field]];
-  return (paths ?? []).flatMap((path) => findFields(bytes, path));
+export function placesOf(field: string, { bytes }: ScannedBody): readonly BodyMember[] {
+  const last = field.slice(field.lastIndexOf('.') + 1);
+  if (!bytes.includes(`"${last}"`)) return [];
+  return findFields(bytes, (Object.hasOwn(FIELDS, field) ? FIELDS[field] : undefined) ?? [[field]]);
 }
