@@ -1,6 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { CodedError, isCodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
+import { retryAfterMs } from '../../kernel/retry-after.ts';
 import type { Accepted, Answer, Plan } from '../exchange.ts';
 import { answerFrom, shownAs, wholeSource } from './answer.ts';
 import { collectBody } from './collect-body.ts';
@@ -17,7 +18,6 @@ import type {
   TransportAnswer,
   Verdict,
 } from './provider.ts';
-import { retryAfterMs } from './retry-after.ts';
 import { type HeadersWait, streamedAnswer, WHOLE_ANSWER } from './timeouts.ts';
 import type { Transport } from './transport.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { retryAfterMs } from '../../../src/gateway/upstream/retry-after.ts';
-import { many } from '../../support/property-runs.ts';
+import { retryAfterMs } from '../../src/kernel/retry-after.ts';
+import { many } from '../support/property-runs.ts';
 
 const now = Date.UTC(2026, 0, 1, 12, 0, 0);
 
