@@ -12,7 +12,7 @@ export interface Store {
   ping(signal: AbortSignal): Promise<void>;
   /** What the store's own clock shows; nothing else is taken from it. */
   nowMs(): Promise<number>;
-  /** Removes rows that can no longer matter. Safe on several replicas at once: one does the work. */
+  /** Removes rows that can no longer matter, by this time and by the store's own clock. Safe on several replicas at once: one does the work. */
   sweep(nowMs: number): Promise<void>;
   close(): Promise<void>;
 }
