@@ -1,6 +1,6 @@
 import { CodedError } from '../kernel/coded-error.ts';
 import type { ErrorCode, OAuthErrorCode, RequestErrorCode } from '../kernel/error-codes.ts';
-import type { ReplyHeaders } from './exchange.ts';
+import { CLIENT_LEFT_STATUS, type ReplyHeaders } from './exchange.ts';
 
 export type Facts = Readonly<Record<string, string | number>>;
 
@@ -111,7 +111,7 @@ export const requestErrors: Readonly<Record<RequestErrorCode, Description>> = {
     sentence: "the gateway's own access to the model failed; please tell the gateway's operator",
   },
   upstream_refused: { status: 502, type: 'api_error', sentence: 'upstream rejected the request' },
-  client_left: invalid('the client left before its request was complete', 499),
+  client_left: invalid('the client left before its request was complete', CLIENT_LEFT_STATUS),
   internal: { status: 500, type: 'api_error', sentence: 'something went wrong inside the gateway' },
 };
 

@@ -119,6 +119,11 @@ export interface CatalogModel {
   upstreamId(upstreamName: string): string | undefined;
 }
 
+/** A model's name without the mark of clients for the long context window, which counts for nothing. */
+export function withoutMark(model: string): string {
+  return model.replace(/\[1m\]$/i, '');
+}
+
 declare const permitted: unique symbol;
 
 /** Proof that this developer may use this model. Only policy's `authorise` makes one. */
@@ -196,6 +201,9 @@ export interface Usage {
   readonly cacheReadTokens: number | undefined;
   readonly cacheWriteTokens: number | undefined;
 }
+
+/** Where the client left before there was a status to tell it; the number is the custom of proxies. */
+export const CLIENT_LEFT_STATUS = 499;
 
 export type RelayOutcome = 'complete' | 'client_left' | 'upstream_broke';
 

@@ -1,15 +1,16 @@
 import type { Clock } from '../kernel/clock.ts';
 import { isCodedError } from '../kernel/coded-error.ts';
 import { messagesError } from './errors.ts';
-import type {
-  Accepted,
-  Answer,
-  Audit,
-  AuditFields,
-  Caller,
-  Permit,
-  Relayed,
-  ScannedBody,
+import {
+  type Accepted,
+  type Answer,
+  type Audit,
+  type AuditFields,
+  type Caller,
+  CLIENT_LEFT_STATUS,
+  type Permit,
+  type Relayed,
+  type ScannedBody,
 } from './exchange.ts';
 
 /** What is known of a request so far; the story fills it in as it goes. */
@@ -63,9 +64,9 @@ function factsOf(record: InferenceRecord, request: Accepted): AuditFields {
   const answer = failure === undefined ? record.answer : undefined;
   const asked = answer ?? attempts?.last();
   return {
-    model: permit?.requestedModel ?? body?.model.slice(0, LONGEST_HINT),
+    model: (permit?.requestedModel ?? body?.model)?.slice(0, LONGEST_NAME),
     upstream: asked?.upstreamName,
-    upstream_model: asked?.upstreamModel,
+    upstream_model: asked?.upstreamModel.slice(0, LONGEST_NAME),
     attempts: attempts?.tried() ?? 0,
     status: statusOf(record, request),
     stream: body?.stream,
@@ -91,12 +92,11 @@ function outcomeOf({ failure, answer, relayed }: InferenceRecord): Outcome {
   return relayed.outcome === 'complete' && answer && answer.status >= 400 ? 'refused' : relayed.outcome;
 }
 
-/** Nobody was there any more to be told a status; the number is the custom of proxies. */
-const CLIENT_LEFT_STATUS = 499;
-const LONGEST_HINT = 200;
+/** The characters that a name takes of the audit trail at most. */
+const LONGEST_NAME = 200;
 
 /** A client's own words about its request, as far as they look like a name. */
 function hint({ headers }: Accepted, name: string): string | undefined {
   const value = headers[name];
-  return typeof value === 'string' && value.length <= LONGEST_HINT ? value : undefined;
+  return typeof value === 'string' && value.length <= LONGEST_NAME ? value : undefined;
 }

@@ -265,6 +265,13 @@ describe('the audit event', () => {
     expect(gateway.events[0]).toMatchObject({ model: 'forbidden-model', status: 400 });
   });
 
+  it('holds no more of a model’s name than a name is long', async () => {
+    await post(gateway, { ...request, model: `claude-test${'x'.repeat(10_000)}` });
+    const { model, upstream_model: sent } = await gateway.event();
+    const start = `claude-test${'x'.repeat(189)}`;
+    expect({ model, sent }).toEqual({ model: start, sent: start });
+  });
+
   it('leaves out hints that are too long to be names', async () => {
     await post(gateway, request, { headers: { 'x-claude-code-agent-type': 'x'.repeat(300) } });
     expect((await gateway.event())['agent_type']).toBeUndefined();

@@ -1,4 +1,4 @@
-import type { CatalogModel } from '../exchange.ts';
+import { type CatalogModel, withoutMark } from '../exchange.ts';
 import { type BuiltinModel, type BuiltinModels, spellingsOf } from './builtin-models.ts';
 import { defaultUpstreamId, type ModelProvider, speaksClientNames } from './provider-ids.ts';
 
@@ -30,6 +30,8 @@ export interface NamedModel extends CatalogModel {
   readonly family: string | undefined;
   /** The id and all other spellings, lower case. */
   readonly spellings: readonly string[];
+  /** In no catalog: the id is what a client made up. */
+  readonly isUnknown: boolean;
 }
 
 export interface Catalog {
@@ -38,14 +40,10 @@ export interface Catalog {
   list(): readonly NamedModel[];
 }
 
+/** Longer names are a model's only where the operator has written them down: clients make up ARNs of any length. */
+const LONGEST_NAME = 200;
 /** The release date of a model that the data does not give (the Messages API's own convention). */
 const UNKNOWN_DATE = '1970-01-01T00:00:00Z';
-const ONE_MILLION_MARK = /\[1m\]$/i;
-
-/** The model's name without the client's `[1m]` mark. */
-export function withoutMark(model: string): string {
-  return model.replace(ONE_MILLION_MARK, '');
-}
 
 /** What models exist here and what each upstream calls them. Built-in ones can be renamed or mapped by `models[]`. */
 export function createCatalog(options: CatalogOptions, builtin: BuiltinModels): Catalog {
@@ -95,6 +93,7 @@ export function createCatalog(options: CatalogOptions, builtin: BuiltinModels): 
       maxOutputTokens: model?.maxOutputTokens ?? null,
       family: model?.family,
       spellings: [...new Set(spellings)],
+      isUnknown: false,
       upstreamId: (upstreamName) => ids.get(upstreamName),
     };
   };
@@ -110,7 +109,8 @@ export function createCatalog(options: CatalogOptions, builtin: BuiltinModels): 
         .map(({ name }) => name),
     );
     const model = named(clientModel, undefined, undefined);
-    return { ...model, upstreamId: (upstreamName) => (takers.has(upstreamName) ? clientModel : undefined) };
+    const upstreamId = (upstreamName: string) => (takers.has(upstreamName) ? clientModel : undefined);
+    return { ...model, isUnknown: true, upstreamId };
   };
 
   const listed = [
@@ -129,6 +129,7 @@ export function createCatalog(options: CatalogOptions, builtin: BuiltinModels): 
       const mapped = byArn.get(wanted.toLowerCase());
       if (mapped) return named(withoutMark(mapped.id), builtin.find(withoutMark(mapped.id)), mapped);
       const own = configured.get(wanted.toLowerCase());
+      if (!own && wanted.length > LONGEST_NAME) return undefined;
       const model = builtin.find(wanted);
       if (own) return named(wanted, model, own);
       if (model && options.includesBuiltin) return named(wanted, model, configuredFor(model));

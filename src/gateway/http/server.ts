@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../kernel/clock.ts';
 import { CodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
-import type { Accepted } from '../exchange.ts';
+import { type Accepted, CLIENT_LEFT_STATUS } from '../exchange.ts';
 import type { Admission } from './access-control.ts';
 import { bind } from './bind.ts';
 import type { ClientAddress } from './client-address.ts';
@@ -24,8 +24,6 @@ const MIN_TLS_VERSION = 'TLSv1.2';
 const LATE_REQUEST_MS = 1_000;
 /** How long handlers may take after the last connection has gone. */
 const SETTLE_MS = 5_000;
-/** Nobody was there any more to be told a status; the number is the custom of proxies. */
-const CLIENT_LEFT_STATUS = 499;
 const NO_PARAMS = Object.freeze({});
 
 export interface HttpServerOptions {

@@ -1,3 +1,5 @@
+import { withoutMark } from '../exchange.ts';
+
 /** What a policy says about models. `availableModels` absent: all of the catalog; empty: none. */
 export interface ModelRules {
   readonly availableModels: readonly string[] | undefined;
@@ -31,11 +33,6 @@ export function isAllowed(model: JudgedModel, rules: ModelRules, idOf: IdOf): bo
   const names = availableModelsMatch === 'exact' ? namesInFull : namesSomehow;
   if (availableModels && !availableModels.some((entry) => names(entry, model, idOf))) return false;
   return !deniedModels?.some((entry) => namesSomehow(entry, model, idOf));
-}
-
-/** A client's mark for the long context window counts for nothing. */
-export function withoutMark(model: string): string {
-  return model.replace(/\[1m\]$/i, '');
 }
 
 /** A full id in any spelling. */

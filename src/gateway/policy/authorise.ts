@@ -1,13 +1,6 @@
 import { CodedError } from '../../kernel/coded-error.ts';
-import type { Caller, CatalogModel, Permit } from '../exchange.ts';
-import {
-  type IdOf,
-  isAllowed,
-  type JudgedModel,
-  type ModelRules,
-  mergeModelRules,
-  withoutMark,
-} from './allow-list.ts';
+import { type Caller, type CatalogModel, type Permit, withoutMark } from '../exchange.ts';
+import { type IdOf, isAllowed, type JudgedModel, type ModelRules, mergeModelRules } from './allow-list.ts';
 import { emailDomain, type PolicyMatch, selectPolicy } from './match.ts';
 
 export interface ModelPolicy {
@@ -15,7 +8,10 @@ export interface ModelPolicy {
   readonly models: ModelRules;
 }
 
-export type ListedModel = CatalogModel & JudgedModel;
+export interface ListedModel extends CatalogModel, JudgedModel {
+  /** In no catalog: the client's own name, of which there is no end. */
+  readonly isUnknown: boolean;
+}
 
 export interface AuthoriseParts {
   readonly policies: readonly ModelPolicy[];
@@ -103,6 +99,6 @@ function judge(view: View, clientModel: string, model: ListedModel | undefined, 
     const allowed = ids.slice(0, LONGEST_NAMED_LIST).join(', ') + more;
     throw new CodedError('model_not_allowed', { facts: { model: named, allowed } });
   }
-  if (view.models.size < MAX_MODELS_PER_VIEW) view.models.set(clientModel, model);
+  if (!model.isUnknown && view.models.size < MAX_MODELS_PER_VIEW) view.models.set(clientModel, model);
   return model;
 }

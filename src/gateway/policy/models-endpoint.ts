@@ -1,6 +1,5 @@
 import { CodedError } from '../../kernel/coded-error.ts';
-import type { Accepted, Caller, CatalogModel, Reply } from '../exchange.ts';
-import { withoutMark } from './allow-list.ts';
+import { type Accepted, type Caller, type CatalogModel, type Reply, withoutMark } from '../exchange.ts';
 import type { ListedModel } from './authorise.ts';
 
 const DEFAULT_LIMIT = 20;

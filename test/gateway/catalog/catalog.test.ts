@@ -151,6 +151,19 @@ describe('an unknown model', () => {
     expect(catalogOf({ forwardsUnknown: true }).resolve('[1m]')).toBeUndefined();
   });
 
+  it('is refused when it is longer than a name, unless the operator has written it down', () => {
+    const longest = `claude-${'x'.repeat(193)}`;
+    const tooLong = `claude-${'x'.repeat(194)}`;
+    const own = { id: tooLong, label: undefined, description: undefined, upstreamModel: { anthropic: 'x' } };
+    expect(catalogOf({ forwardsUnknown: true }).resolve(`${longest}[1m]`)?.id).toBe(longest);
+    expect(catalogOf({ forwardsUnknown: true }).resolve(tooLong)).toBeUndefined();
+    expect(catalogOf({ models: [own] }).resolve(tooLong)?.id).toBe(tooLong);
+    const arnOf = (region: string) =>
+      catalogOf().resolve(`arn:aws:bedrock:${region}:1:inference-profile/us.anthropic.claude-opus-4-8`);
+    expect(arnOf('us-east-1')?.id).toBe('claude-opus-4-8');
+    expect(arnOf('x'.repeat(200))).toBeUndefined();
+  });
+
   it('is none that the catalog knows, however it is spelt', () => {
     const catalog = catalogOf({ forwardsUnknown: true });
     expect(catalog.resolve('us.anthropic.claude-opus-4-8')?.upstreamId('anthropic')).toBe('claude-opus-4-8');

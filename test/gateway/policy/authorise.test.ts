@@ -197,6 +197,13 @@ describe('an answer for one developer', () => {
       expect(refusalOf(() => authorise(who, 'claude-opus-4-8')).status).toBe(400);
   });
 
+  it('is looked up anew for a name that only the client knows, so that nobody fills the memory with names', () => {
+    const { authorise } = authorisation([], { forwardsUnknown: true });
+    const who = caller();
+    expect(authorise(who, 'claude-next-9').model).not.toBe(authorise(who, 'claude-next-9').model);
+    expect(refusalOf(() => authorise(who, 'x'.repeat(201))).code).toBe('model_unknown');
+  });
+
   it('names no more than twenty models', () => {
     const denied = authorisation([policy({ deniedModels: ['claude-opus-4-8'] })], {
       models: Array.from({ length: 30 }, (_, i) => ({
