@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
-import { CodedError, isCodedError } from '../kernel/coded-error.ts';
+import { CodedError } from '../kernel/coded-error.ts';
 import type { DeviceGrant, OAuthClient, TokenAnswer, TokenSet } from './oauth-client.ts';
+import { isPassing } from './session.ts';
 
 export interface DeviceLoginOptions {
   readonly clock: Clock;
@@ -75,7 +76,7 @@ async function attempt(
     return await oauth.redeem(deviceCode, signal);
   } catch (error) {
     signal.throwIfAborted();
-    if (isCodedError(error, 'gateway_unreachable')) return 'unreachable';
+    if (isPassing(error)) return 'unreachable';
     throw error;
   }
 }

@@ -144,6 +144,7 @@ export function isPassing(error: unknown): boolean {
     isCodedError(error, 'temporarily_unavailable') ||
     isCodedError(error, 'gateway_unreachable') ||
     isCodedError(error, 'host_unresolvable') ||
+    isCodedError(error, 'proxy_unresolvable') ||
     isCodedError(error, 'lock_held')
   );
 }

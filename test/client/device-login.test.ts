@@ -61,6 +61,8 @@ describe('waiting for the approval', () => {
 
   it.each([
     ['a network that fails', new CodedError('gateway_unreachable')],
+    ['a name server that does not answer', new CodedError('host_unresolvable')],
+    ['a name server that does not know the proxy', new CodedError('proxy_unresolvable')],
     ['503', says('temporarily_unavailable', 503)],
     ['502 from a load balancer', says('', 502)],
   ])('goes on after %s and says when the gateway answers again', async (_what, trouble) => {
