@@ -96,6 +96,7 @@ async function serve(host: Host, gateway: Gateway, nextSteps: string, control: C
     gateway.log.warn(
       'SIGHUP: log files were opened anew; the configuration is read at start only, so restart for it',
     );
+    gateway.renewCertificate();
   });
   control.onMetrics(gateway.figures);
   try {

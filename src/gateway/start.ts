@@ -5,6 +5,7 @@ import type { Log } from '../kernel/log.ts';
 import { builtinModels } from './catalog/builtin-models.ts';
 import { createCatalog } from './catalog/catalog.ts';
 import { BANNER, bootFacts, bootWarnings, PRACTICE_BANNER } from './doors/boot-report.ts';
+import { renewCertificate } from './doors/certificate.ts';
 import { type ClockWatch, createClockWatch } from './doors/clock-watch.ts';
 import { type Closing, createClosing } from './doors/closing.ts';
 import { drain } from './doors/drain.ts';
@@ -67,6 +68,8 @@ export interface Gateway {
   listen(): Promise<void>;
   /** Opens `log.audit: file:…` anew, after something else has renamed it. */
   reopenLogs(): void;
+  /** Reads the files of `listen.tls` anew; a pair that cannot be used changes nothing. */
+  renewCertificate(): void;
   /** What it has counted, for the process that supervises it; nothing when nobody wants to know. */
   figures(): Promise<Snapshot>;
   /** Drains, then closes; `hurry` ends the waiting. */
@@ -246,6 +249,7 @@ function gatewayOf(ground: Ground, server: HttpServer, tls: TlsFiles | undefined
       await journal.flush();
     },
     reopenLogs: journal.reopen,
+    renewCertificate: () => renewCertificate(config.listen.tls, server, log),
     figures: metrics.snapshot,
     async stop(hurry) {
       const graceMs = environment.drainTimeoutMs ?? config.shutdown.grace_seconds * 1000;

@@ -4,7 +4,7 @@ import type { LoadedConfig } from '../../config/load.ts';
 import { problemLine } from '../../config/problems.ts';
 import { tiersOf } from '../upstream/tiers.ts';
 import { upstreamOptions } from './settings.ts';
-import type { TlsFiles } from './tls-files.ts';
+import { certificateLine, type TlsFiles } from './tls-files.ts';
 
 /** What an operator reads between the migrations and the listening line. */
 export const BANNER = [
@@ -84,8 +84,4 @@ export function bootWarnings(
         ]
       : []),
   ];
-}
-
-function certificateLine({ fingerprint, expiresAt }: TlsFiles): string {
-  return `certificate: fingerprint ${fingerprint.slice(0, 16)}, valid until ${expiresAt.toISOString()}`;
 }

@@ -2,6 +2,11 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { CodedError } from '../../kernel/coded-error.ts';
 
+export interface TlsPaths {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface TlsFiles {
   readonly cert: string;
   readonly key: string;
@@ -11,7 +16,7 @@ export interface TlsFiles {
 }
 
 /** Reads `listen.tls`. Throws CodedError `config_invalid` naming the key and what is wrong with its file. */
-export function readTlsFiles(paths: { readonly cert: string; readonly key: string }): TlsFiles {
+export function readTlsFiles(paths: TlsPaths): TlsFiles {
   const cert = read('cert', paths.cert);
   const key = read('key', paths.key);
   const leaf = parsed('cert', paths.cert, 'a PEM certificate', () => new X509Certificate(cert));
@@ -28,6 +33,11 @@ export function readTlsFiles(paths: { readonly cert: string; readonly key: strin
     fingerprint: leaf.fingerprint256.replaceAll(':', '').toLowerCase(),
     expiresAt: leaf.validToDate,
   };
+}
+
+/** What operators compare and look up. */
+export function certificateLine({ fingerprint, expiresAt }: TlsFiles): string {
+  return `certificate: fingerprint ${fingerprint.slice(0, 16)}, valid until ${expiresAt.toISOString()}`;
 }
 
 const MISMATCH_FIX =
