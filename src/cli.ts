@@ -14,6 +14,7 @@ import { registerModels } from './commands/models.ts';
 import { registerRotateSecret } from './commands/rotate-secret.ts';
 import { registerRun } from './commands/run.ts';
 import { registerSchema } from './commands/schema.ts';
+import { registerSettings } from './commands/settings.ts';
 import { registerStatus } from './commands/status.ts';
 import { createSystemHost } from './commands/system-host.ts';
 import { registerToken } from './commands/token.ts';
@@ -65,6 +66,7 @@ export function createProgram(host: Host): Command {
   registerLogin(program, host);
   registerAsk(program, host);
   registerModels(program, host);
+  registerSettings(program, host);
   registerStatus(program, host);
   registerToken(program, host);
   registerEnv(program, host);

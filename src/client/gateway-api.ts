@@ -28,12 +28,22 @@ export interface Usage {
   readonly currency: string;
 }
 
+/** What a gateway tells the Claude clients of one developer to do. */
+export interface ServedSettings {
+  readonly checksum: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** The whole answer as it came. */
+  readonly json: unknown;
+}
+
 /** The endpoints of a gateway that the command line calls with a session. */
 export interface GatewayApi {
   /** Every model this developer may use, in the gateway's order. */
   models(): Promise<readonly Model[]>;
   /** The answer of the models endpoint as it came; its pages joined. */
   modelsJson(): Promise<unknown>;
+  /** `undefined` where no policy applies to this developer and nothing is pushed. */
+  settings(): Promise<ServedSettings | undefined>;
   /** `undefined` where spending is not metered. */
   usage(): Promise<Usage | undefined>;
   /** Sends a Messages API body and resolves when the answer's headers are there. Throws for any status but 200. */
@@ -96,6 +106,14 @@ export function createGatewayApi({ connect, token, renewedToken, gateway }: Gate
       const pages = await modelPages();
       return { data: pages.flatMap(({ data }) => data) };
     },
+    async settings() {
+      const answer = await get(paths.managedSettings);
+      if (answer.status === 404) return undefined;
+      if (answer.status !== 200) throw refusal(answer, gateway);
+      const parsed = settingsFormat.safeParse(answer.json);
+      if (!parsed.success) throw notUnderstood('its managed settings make no sense');
+      return { ...parsed.data, json: answer.json };
+    },
     async usage() {
       const answer = await get(paths.usage);
       if (answer.status === 404) return undefined;
@@ -136,6 +154,11 @@ const modelsFormat = z.object({
   data: z.array(z.looseObject({ id: z.string(), display_name: z.string().optional() })),
   has_more: z.boolean().optional(),
   last_id: z.string().nullish(),
+});
+
+const settingsFormat = z.object({
+  checksum: z.string().max(200),
+  settings: z.record(z.string(), z.unknown()),
 });
 
 const usageFormat = z.object({

@@ -5,6 +5,7 @@ import { registerLogin } from '../../src/commands/login.ts';
 import { registerLogout } from '../../src/commands/logout.ts';
 import { registerModels } from '../../src/commands/models.ts';
 import { registerRun } from '../../src/commands/run.ts';
+import { registerSettings } from '../../src/commands/settings.ts';
 import { registerStatus } from '../../src/commands/status.ts';
 import { registerToken } from '../../src/commands/token.ts';
 import { createMemoryHost, runCommand } from '../support/memory-host.ts';
@@ -18,6 +19,7 @@ const commands = {
   run: registerRun,
   ask: registerAsk,
   models: registerModels,
+  settings: registerSettings,
 };
 
 describe('the help of a command', () => {
