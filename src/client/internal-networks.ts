@@ -40,7 +40,7 @@ const reserved: readonly Block[] = [
  * one another and from private and special space. Throws `internal_networks_invalid`.
  */
 export function parseInternalNetworks(value: unknown): readonly InternalNetwork[] {
-  const list = z.array(z.string()).safeParse(value ?? []);
+  const list = z.array(z.string()).safeParse(value === undefined ? [] : value);
   if (!list.success) throw invalid('it must be a list of IPv4 blocks');
   const declared = list.data.map((text) => parseBlock(text.trim(), SHORTEST_PREFIX));
   if (declared.length > MOST_BLOCKS) {

@@ -41,7 +41,7 @@ type Keys = z.infer<typeof keys>;
  */
 export async function readManagedSettings(options: ManagedSettingsOptions): Promise<ManagedSettings> {
   const files = await Promise.all(
-    [options.path, ...(await dropIns(options.path))].map((path) => read(path, options)),
+    [options.path, ...(await dropIns(options))].map((path) => read(path, options)),
   );
   const found = files.filter((file) => file !== undefined);
   const networks = found.map((file) => file.gatewayInternalNetworks).filter((value) => value !== undefined);
@@ -62,9 +62,12 @@ function combine(values: readonly unknown[]): unknown {
   return odd === undefined ? [...new Set(values.flat())] : odd;
 }
 
-async function dropIns(path: string): Promise<readonly string[]> {
+async function dropIns({ path, warn }: ManagedSettingsOptions): Promise<readonly string[]> {
   const folder = path.replace(/\.json$/, '.d');
-  const names = await readdir(folder).catch((): string[] => []);
+  const names = await readdir(folder).catch((error: unknown): string[] => {
+    if (!isAbsent(error)) warn(`Ignoring the managed settings in ${folder}: it cannot be read`);
+    return [];
+  });
   return names
     .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
     .sort()
@@ -84,9 +87,13 @@ async function read(path: string, options: ManagedSettingsOptions): Promise<Keys
     const parsed = keys.safeParse(JSON.parse(text));
     return parsed.success ? parsed.data : ignore('it is not an object with the known keys');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (isAbsent(error)) return undefined;
     return ignore(error instanceof SyntaxError ? 'it is not valid JSON' : 'it cannot be read');
   }
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 /** Judges the open file, so that it cannot be swapped between the look and the read. */

@@ -109,13 +109,27 @@ describe("the machine's managed settings", () => {
     },
   );
 
+  it('have a warning where the drop-ins cannot be read', async () => {
+    await rm(join(root, 'managed-settings.d'), { recursive: true });
+    await put(join(root, 'managed-settings.d'), 'not a folder');
+    await put(path, url('base'));
+    expect((await read()).gatewayUrl).toBe('https://base.example.test');
+    expect(warnings).toEqual([
+      `Ignoring the managed settings in ${join(root, 'managed-settings.d')}: it cannot be read`,
+    ]);
+  });
+
   it('do not require a gateway for another sign-in method', async () => {
     await put(path, { forceLoginMethod: 'console' });
     expect((await read()).requiresGateway).toBe(false);
   });
 
-  it('pass on networks that are no list, so that they are refused', async () => {
-    await put(path, { gatewayInternalNetworks: '11.0.0.0/8' });
-    expect((await read()).internalNetworks).toBe('11.0.0.0/8');
-  });
+  it.each(['11.0.0.0/8', null, 7])(
+    'pass on networks that are no list, so that they are refused: %j',
+    async (value) => {
+      await put(path, { gatewayInternalNetworks: value });
+      await put(join(root, 'managed-settings.d', '10-a.json'), { gatewayInternalNetworks: ['11.0.0.0/16'] });
+      expect((await read()).internalNetworks).toBe(value);
+    },
+  );
 });

@@ -136,6 +136,7 @@ describe('a gateway in a declared internal network', () => {
     ['the same block twice', ['11.0.0.0/8', '11.0.0.0/8']],
     ['a number', [7]],
     ['no list', '11.0.0.0/8'],
+    ['null', null],
   ])('cannot be declared by %s', (_what, value) => {
     expect(() => parseInternalNetworks(value)).toThrow(
       expect.objectContaining({ code: 'internal_networks_invalid' }),
