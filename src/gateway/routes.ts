@@ -10,13 +10,16 @@ export interface RouteParts {
   readonly identity: Pick<Identity, 'handlers' | 'authenticate'>;
   readonly health: ReturnType<typeof createHealth>;
   readonly models: ReturnType<typeof createModelsEndpoint>;
+  readonly managedSettings: CallerHandler;
+  readonly desktopBootstrap: CallerHandler;
   readonly inference: Inference;
 }
 
 type CallerHandler = (request: Accepted, reply: Reply, caller: Caller) => void | Promise<void>;
 
 /** Every endpoint: method, path, error envelope, guard and handler. */
-export function createRoutes({ identity, health, models, inference }: RouteParts): readonly Route[] {
+export function createRoutes(parts: RouteParts): readonly Route[] {
+  const { identity, health, models, managedSettings, desktopBootstrap, inference } = parts;
   const { handlers, authenticate } = identity;
 
   /** No guard: anybody may ask. */
@@ -49,12 +52,14 @@ export function createRoutes({ identity, health, models, inference }: RouteParts
     { method: 'POST', path: paths.revocation,          envelope: 'oauth',    handle: open(handlers.revoke) },
     { method: 'GET',  path: paths.device,              envelope: 'page',     handle: open(handlers.showDevice) },
     { method: 'POST', path: paths.device,              envelope: 'page',     handle: open(handlers.submitDevice) },
-    { method: 'GET',  path: paths.callback,            envelope: 'page',     handle: open(handlers.callback) },
+    { method: 'GET',  path: paths.callback,            envelope: 'page',     handle: open(handlers.callback), changesState: true },
     { method: 'POST', path: paths.callback,            envelope: 'page',     handle: open(handlers.callbackPosted) },
 
     { method: 'POST', path: paths.messages,            envelope: 'messages', handle: infer('messages') },
     { method: 'POST', path: paths.countTokens,         envelope: 'messages', handle: infer('count_tokens') },
     { method: 'GET',  path: paths.models,              envelope: 'messages', handle: session(models.list) },
     { method: 'GET',  path: `${paths.models}/:id`,     envelope: 'messages', handle: session(models.one) },
+    { method: 'GET',  path: paths.managedSettings,     envelope: 'messages', handle: session(managedSettings) },
+    { method: 'GET',  path: paths.desktopBootstrap,    envelope: 'messages', handle: session(desktopBootstrap) },
   ];
 }

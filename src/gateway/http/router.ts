@@ -17,6 +17,8 @@ export interface Route {
   readonly path: string;
   readonly envelope: Envelope;
   readonly handle: Handler;
+  /** A GET that changes something: HEAD, which whoever looks at a link sends, does not reach it. */
+  readonly changesState?: true;
 }
 
 export interface RouterOptions {
@@ -106,13 +108,13 @@ function envelopeOf(methods: Methods): Envelope {
   return route?.envelope ?? 'messages';
 }
 
-/** HEAD works where GET does. */
+/** HEAD works where GET does, unless that changes something. */
 function routeFor(method: string, methods: Methods): Route {
-  const route = methods.get(method) ?? (method === 'HEAD' ? methods.get('GET') : undefined);
+  const get = methods.get('GET');
+  const head = methods.get('HEAD') ?? (get?.changesState ? undefined : get);
+  const route = method === 'HEAD' ? head : methods.get(method);
   if (route) return route;
-  const allow = [...methods.keys(), ...(methods.has('GET') && !methods.has('HEAD') ? ['HEAD'] : [])].join(
-    ', ',
-  );
+  const allow = [...methods.keys(), ...(head && !methods.has('HEAD') ? ['HEAD'] : [])].join(', ');
   throw new CodedError('method_not_allowed', { facts: { allow } });
 }
 

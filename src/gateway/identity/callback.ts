@@ -31,6 +31,8 @@ export function createCallback(parts: CallbackParts): {
   readonly arrivePosted: PageHandler;
 } {
   const { grants, binding, provider, pages, audit, log, clock } = parts;
+  /** By the callback's query, which holds the state and the code. */
+  const underWay = new Map<string, Promise<IdentityClaims | undefined>>();
 
   const record = (request: Accepted, result: string, fields: { reason?: string; sub?: string } = {}) =>
     audit('device.callback', request.requestId, { client_ip: request.clientIp, result, ...fields });
@@ -62,29 +64,17 @@ export function createCallback(parts: CallbackParts): {
   };
 
   /** The provider failed: the grant stays pending, and the link can be tried again. */
-  const providerFailed = (request: Accepted, reply: Reply, error: CodedError, reason: string): void => {
-    record(request, 'provider_error', { reason });
+  const providerFailed = (request: Accepted, reply: Reply, error: CodedError): void => {
+    record(request, 'provider_error', { reason: String(error.facts['reason'] ?? error.code) });
     log.error(`token exchange failed request_id=${request.requestId}: ${error.detail ?? error.code}`);
     pages.error(error, request, reply);
   };
 
-  /** The provider answered with an error of its own (RFC 6749 section 4.1.2.1). */
-  const providersOwnError = (request: Accepted, reply: Reply, grant: OpenGrant, name: string) => {
-    if (name === 'access_denied') {
-      const detail = 'the identity provider answered access_denied';
-      return refused(request, grant, new CodedError('sign_in_refused', { facts: { reason: name }, detail }));
-    }
-    const known = /^[a-z_]{1,40}$/.test(name) ? name : 'an unknown error';
-    const detail = `the identity provider answered ${known}; check the client's registration there`;
-    return providerFailed(request, reply, new CodedError('idp_answer', { detail }), known);
-  };
-
-  /** Asks the provider who this is, and approves the grant. */
+  /** Asks the provider who this is, and approves the grant. Undefined when the grant is no longer this browser's to approve. */
   const approve = async (
-    request: Accepted,
     query: URLSearchParams,
     { grant, sentAway }: BoundGrant,
-  ): Promise<IdentityClaims> => {
+  ): Promise<IdentityClaims | undefined> => {
     const { state, nonce, codeVerifier } = sentAway;
     const { claims, refreshToken } = await provider.redeem(query, { state, nonce, codeVerifier });
     const identity = {
@@ -94,25 +84,36 @@ export function createCallback(parts: CallbackParts): {
       ...(claims.name === undefined ? {} : { name: claims.name }),
       ...(refreshToken === undefined ? {} : { providerToken: refreshToken }),
     };
-    if (!(await grants.approve(grant, identity, clock.now()))) throw expired(request, 'expired');
-    return claims;
+    return (await grants.approve(grant, identity, clock.now())) ? claims : undefined;
+  };
+
+  /** A callback that is loaded again while the provider is asked joins in: a code that is shown twice ends what it began. */
+  const approveOnce = (query: URLSearchParams, bound: BoundGrant): Promise<IdentityClaims | undefined> => {
+    const key = query.toString();
+    const same = underWay.get(key);
+    if (same) return same;
+    const approval = approve(query, bound);
+    underWay.set(key, approval);
+    const forget = () => void underWay.delete(key);
+    approval.then(forget, forget);
+    return approval;
   };
 
   return {
     async arrive(request, reply) {
       const query = new URLSearchParams(request.query);
       const bound = await boundGrant(request, query);
-      const providersError = query.get('error');
-      if (providersError !== null) return providersOwnError(request, reply, bound.grant, providersError);
-      if (!query.get('code')) throw expired(request, 'no_code');
+      if (!query.get('code') && !query.has('error')) throw expired(request, 'no_code');
       try {
-        const { sub, email, name } = await approve(request, query, bound);
+        const claims = await approveOnce(query, bound);
+        if (!claims) throw expired(request, 'expired');
+        const { sub, email, name } = claims;
         record(request, 'ok', { sub });
         pages.signedIn(request, reply, email ?? name ?? sub, { 'set-cookie': binding.clearingCookie });
       } catch (error) {
         if (isCodedError(error, 'sign_in_refused')) return refused(request, bound.grant, error);
         if (!isCodedError(error) || !error.code.startsWith('idp_')) throw error;
-        providerFailed(request, reply, error, error.code);
+        providerFailed(request, reply, error);
       }
     },
     async arrivePosted(request) {

@@ -11,9 +11,7 @@ export type IdTokenClaims = JWTPayload & { readonly sub: string };
 /** `reason` is a stable word; `detail` tells the operator what to look at. Neither holds a claim's value. */
 export type IdTokenOutcome =
   | { readonly kind: 'verified'; readonly claims: IdTokenClaims }
-  | { readonly kind: 'rejected'; readonly reason: string; readonly detail: string }
-  /** None of the provider's keys verifies it: that says nothing about the person. */
-  | { readonly kind: 'unverifiable'; readonly reason: string; readonly detail: string };
+  | { readonly kind: 'rejected'; readonly reason: string; readonly detail: string };
 
 export interface IdTokenOptions {
   readonly issuer: string;
@@ -146,9 +144,9 @@ function rejectionOf(error: unknown, { algorithm, clockSkewSeconds }: IdTokenOpt
       : rejected(reason, `the id_token's ${error.claim} claim is not the expected one${hint}`);
   }
   if (error instanceof errors.JWSSignatureVerificationFailed)
-    return unverifiable('id_token_signature', "the id_token's signature is not the provider's");
+    return rejected('id_token_signature', "the id_token's signature is not the provider's");
   if (error instanceof errors.JWKSNoMatchingKey)
-    return unverifiable(
+    return rejected(
       'id_token_unknown_key',
       'the id_token is signed with a key that the provider does not publish',
     );
@@ -157,8 +155,4 @@ function rejectionOf(error: unknown, { algorithm, clockSkewSeconds }: IdTokenOpt
 
 function rejected(reason: string, detail: string): IdTokenOutcome {
   return { kind: 'rejected', reason, detail };
-}
-
-function unverifiable(reason: string, detail: string): IdTokenOutcome {
-  return { kind: 'unverifiable', reason, detail };
 }

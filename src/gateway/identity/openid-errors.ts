@@ -5,6 +5,7 @@ import { escapeControl } from '../../kernel/log.ts';
 export type Stage =
   | 'discovery'
   | 'keys'
+  | 'callback'
   | 'code_exchange'
   | 'refresh'
   | 'userinfo'
@@ -13,19 +14,24 @@ export type Stage =
   | 'google_groups';
 
 interface Meaning {
-  readonly code: 'idp_unreachable' | 'idp_misconfigured';
+  readonly code: 'idp_unreachable' | 'idp_misconfigured' | 'idp_answer';
   readonly fix: string;
 }
 
-/** OAuth errors of the token endpoint that speak about the person; every other one is about the gateway or the network. */
-const ABOUT_THE_PERSON: ReadonlySet<string> = new Set([
-  'invalid_grant',
-  'access_denied',
-  'login_required',
-  'interaction_required',
-  'consent_required',
-]);
-const PERSONAL_STAGES: ReadonlySet<Stage> = new Set(['code_exchange', 'refresh']);
+/**
+ * OAuth errors of the token endpoint that speak about the person; every other one is about the gateway or the network. At a
+ * sign-in `invalid_grant` speaks about the code: a callback that is loaded again shows one that has been used.
+ */
+const ABOUT_THE_PERSON: Readonly<Partial<Record<Stage, ReadonlySet<string>>>> = {
+  code_exchange: new Set(['access_denied']),
+  refresh: new Set([
+    'invalid_grant',
+    'access_denied',
+    'login_required',
+    'interaction_required',
+    'consent_required',
+  ]),
+};
 
 const misconfigured = (fix: string): Meaning => ({ code: 'idp_misconfigured', fix });
 const passing: Meaning = { code: 'idp_unreachable', fix: 'the provider asks to try again later' };
@@ -34,6 +40,10 @@ const GOOGLE_FIX =
   'check oidc.google_groups: the service account needs domain-wide delegation for the directory scope, admin_email an administrator';
 
 const OAUTH_ERRORS: Readonly<Record<string, Meaning>> = {
+  invalid_grant: {
+    code: 'idp_answer',
+    fix: 'the code was used already or has expired, or is not for this redirect URI and verifier',
+  },
   invalid_client: misconfigured(
     'check oidc.client_id, oidc.client_secret or the client certificate (it may have expired) and oidc.token_endpoint_auth_method',
   ),
@@ -59,7 +69,7 @@ export async function failureOfAnswer(response: Response, stage: Stage): Promise
   if (stage === 'google_token' || stage === 'google_groups') {
     return new CodedError('idp_misconfigured', { detail: `${what} (at ${stage}, ${GOOGLE_FIX})`, facts });
   }
-  if (name !== undefined && ABOUT_THE_PERSON.has(name) && PERSONAL_STAGES.has(stage)) {
+  if (name !== undefined && ABOUT_THE_PERSON[stage]?.has(name)) {
     const refusal = { reason: name };
     return new CodedError('sign_in_refused', { detail: `${what} (at ${stage})`, facts: refusal });
   }

@@ -133,10 +133,13 @@ export async function createOpenIdProvider(
     // The exchange takes the redirect_uri from this URL: it is the gateway's own, never the request's.
     const answer = await exchange.redeemCode(new URL(`${redirectUri}?${callback}`), request, signal);
     if (answer.idToken === undefined)
-      throw refusal('id_token_missing', 'the provider sent no id_token; oidc.scopes must hold openid');
+      throw unusable(
+        'id_token_missing',
+        'the provider sent no id_token; oidc.scopes must hold openid',
+        'code_exchange',
+      );
     const outcome = await verifyIdToken(answer.idToken, { nonce: request.nonce });
-    if (outcome.kind === 'rejected') throw refusal(outcome.reason, outcome.detail);
-    if (outcome.kind === 'unverifiable') throw unusable(outcome.reason, outcome.detail, 'code_exchange');
+    if (outcome.kind === 'rejected') throw unusable(outcome.reason, outcome.detail, 'code_exchange');
     const claims = await people.fromIdToken(outcome.claims, answer.accessToken, signal);
     return { claims, refreshToken: answer.refreshToken };
   };
@@ -152,7 +155,7 @@ export async function createOpenIdProvider(
       return people.fromSession(session, signal);
     }
     const outcome = await verifyIdToken(idToken, {});
-    if (outcome.kind !== 'verified') throw unusable(outcome.reason, outcome.detail, 'refresh');
+    if (outcome.kind === 'rejected') throw unusable(outcome.reason, outcome.detail, 'refresh');
     if (outcome.claims.sub !== session.sub)
       throw unusable(
         'id_token_subject',
@@ -203,6 +206,7 @@ export async function createOpenIdProvider(
 
     async redeem(callback, request) {
       refuseForeignAnswer(callback, document);
+      refuseProvidersError(callback);
       return withinBudget(clock, budgets.redeemMs, (signal) => redeem(callback, request, signal));
     },
 
@@ -230,7 +234,18 @@ function refuseForeignAnswer(callback: URLSearchParams, document: ProviderDocume
   const named = callback.getAll('iss');
   const isMissing = named.length === 0 && document.authorization_response_iss_parameter_supported;
   if (isMissing || named.some((iss) => iss !== document.issuer))
-    throw refusal('issuer_mismatch', 'the answer in the browser is not from this provider (iss, RFC 9207)');
+    throw unusable('issuer_mismatch', 'the answer is not from this provider (iss, RFC 9207)', 'callback');
+}
+
+/** RFC 6749 section 4.1.2.1. Only `access_denied` speaks about the person. */
+function refuseProvidersError(callback: URLSearchParams): void {
+  const error = callback.get('error');
+  if (error === null) return;
+  const reason = /^[a-z_]{1,40}$/.test(error) ? error : 'an unknown error';
+  const detail = `the identity provider answered ${reason}`;
+  const facts = { kind: reason, reason };
+  if (error === 'access_denied') throw new CodedError('sign_in_refused', { facts, detail });
+  throw new CodedError('idp_answer', { facts, detail: `${detail}; check the client's registration there` });
 }
 
 /** RFC 7636 section 4.3. */
@@ -238,13 +253,9 @@ async function pkceParameters(codeVerifier: string) {
   return { code_challenge: await calculatePKCECodeChallenge(codeVerifier), code_challenge_method: 'S256' };
 }
 
-function refusal(reason: string, detail: string): CodedError {
-  return new CodedError('sign_in_refused', { facts: { reason }, detail });
-}
-
-/** An answer that says nothing about the person: nobody is signed out for it. */
-function unusable(kind: string, detail: string, stage: Stage): CodedError {
-  return new CodedError('idp_answer', { facts: { kind }, detail: `${detail} (at ${stage})` });
+/** An answer that says nothing about the person: nobody is refused or signed out for it. */
+function unusable(reason: string, detail: string, stage: Stage): CodedError {
+  return new CodedError('idp_answer', { facts: { kind: reason, reason }, detail: `${detail} (at ${stage})` });
 }
 
 function once(work: () => void): () => void {

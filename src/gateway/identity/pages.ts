@@ -176,11 +176,17 @@ function errorPage(error: unknown): Page {
       };
     case 'idp_unreachable':
     case 'idp_misconfigured':
+      return {
+        status: 503,
+        title: 'Sign-in could not be completed',
+        body: '<p>The gateway could not get an answer from your organisation’s identity provider. Open the link from your terminal again in a moment; if it goes on, give your operator the request id below.</p>',
+        headers: retry,
+      };
     case 'idp_answer':
       return {
         status: 503,
         title: 'Sign-in could not be completed',
-        body: '<p>The gateway could not get an answer from your organisation’s identity provider. Try the link again in a moment; if it goes on, give your operator the request id below.</p>',
+        body: '<p>The gateway could not accept the answer of your organisation’s identity provider; this says nothing about your account. Open the link from your terminal again; if it goes on, give your operator the request id below.</p>',
         headers: retry,
       };
     default: {

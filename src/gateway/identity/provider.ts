@@ -6,9 +6,10 @@ export interface IdentityProvider {
   /** The URL the browser is sent to. `codeVerifier` is undefined when PKCE is off. */
   authorizationUrl(request: AuthorizationRequest): Promise<URL>;
   /**
-   * Redeems the callback's query. Verifies RFC 9207 `iss`, the id_token (signature, algorithm, issuer, audience, azp,
-   * nonce, times) and admission. Throws CodedError `sign_in_refused` with facts.reason for an answer about the person,
-   * `idp_unreachable`, `idp_misconfigured` or `idp_answer` for everything about the gateway or the network.
+   * Redeems the callback's query, which may hold an error in place of a code. Verifies RFC 9207 `iss`, the id_token
+   * (signature, algorithm, issuer, audience, azp, nonce, times) and admission. Throws CodedError `sign_in_refused` with
+   * facts.reason for an answer about the person, `idp_unreachable`, `idp_misconfigured` or `idp_answer` for everything about
+   * the gateway or the network.
    */
   redeem(callback: URLSearchParams, request: AuthorizationRequest): Promise<Identity>;
   /**

@@ -23,6 +23,7 @@ const routes: readonly Route[] = [
   route(echo('remove'), { path: '/things/:id', method: 'DELETE' }),
   route(echo('part'), { path: '/things/:id/parts/:part' }),
   route((_request, reply) => reply.send(200, {}), { path: '/hello', method: 'HEAD' }),
+  route(echo('changed'), { path: '/change', changesState: true }),
   route(echo('token'), { path: '/token', method: 'POST', envelope: 'oauth' }),
   route(echo('page'), { path: '/page', method: 'POST', envelope: 'page' }),
 ];
@@ -90,6 +91,8 @@ describe('a route', () => {
     ['HEAD', '/things/all', 'POST'],
     ['POST', '/things/7', 'GET, DELETE, HEAD'],
     ['GET', '/hello', 'HEAD'],
+    ['HEAD', '/change', 'GET'],
+    ['POST', '/change', 'GET'],
     ['GET', '/token', 'POST'],
   ])('answers %s %s with 405 and Allow: %s', async (method, path, allow) => {
     const { status, headers } = await ask(method, path);

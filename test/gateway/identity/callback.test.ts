@@ -251,8 +251,8 @@ describe('a provider that cannot be asked', () => {
     });
     const answer = await ask(callbackUrl, { cookie });
     expect(answer.status).toBe(503);
-    expect(answer.text).toContain('Try the link again');
-    expect(lastCallback()).toMatchObject({ result: 'provider_error', reason: 'idp_answer' });
+    expect(answer.text).toContain('Open the link from your terminal again');
+    expect(lastCallback()).toMatchObject({ result: 'provider_error', reason: 'id_token_signature' });
     expect(gateway.log.lines.at(-1)).toContain("the id_token's signature is not the provider's");
     expect(await nextPoll()).toBe('authorization_pending');
     gateway.idp.intercept('/token', undefined);

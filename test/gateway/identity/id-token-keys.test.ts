@@ -78,10 +78,10 @@ describe("the provider's keys", () => {
 
   it('are not read again for each unknown key', async () => {
     await outcomeOf(first, 'first');
-    for (let i = 0; i < 5; i += 1) expect(await outcomeOf(second, `made-up-${i}`)).toBe('unverifiable');
+    for (let i = 0; i < 5; i += 1) expect(await outcomeOf(second, `made-up-${i}`)).toBe('rejected');
     expect(loads).toBe(1);
     clock.advance(31_000);
-    for (let i = 0; i < 5; i += 1) expect(await outcomeOf(second, `made-up-${i}`)).toBe('unverifiable');
+    for (let i = 0; i < 5; i += 1) expect(await outcomeOf(second, `made-up-${i}`)).toBe('rejected');
     expect(loads).toBe(2);
   });
 
@@ -89,7 +89,7 @@ describe("the provider's keys", () => {
     await outcomeOf(first, 'first');
     published = [await publicJwk(second, { kid: 'second' })];
     clock.advance(10 * 60_000 + 1);
-    expect(await outcomeOf(first, 'first')).toBe('unverifiable');
+    expect(await outcomeOf(first, 'first')).toBe('rejected');
   });
 
   it('are read again when another one has an old name', async () => {
@@ -98,16 +98,16 @@ describe("the provider's keys", () => {
     clock.advance(31_000);
     expect(await outcomeOf(second, 'first')).toBe('verified');
     expect(loads).toBe(2);
-    expect(await outcomeOf(first, 'first')).toBe('unverifiable');
+    expect(await outcomeOf(first, 'first')).toBe('rejected');
     expect(loads).toBe(2);
   });
 
   it('are not read again for each token that does not verify', async () => {
     await outcomeOf(first, 'first');
-    for (let i = 0; i < 5; i += 1) expect(await outcomeOf(second, 'first')).toBe('unverifiable');
+    for (let i = 0; i < 5; i += 1) expect(await outcomeOf(second, 'first')).toBe('rejected');
     expect(loads).toBe(1);
     clock.advance(31_000);
-    for (let i = 0; i < 5; i += 1) expect(await outcomeOf(second, 'first')).toBe('unverifiable');
+    for (let i = 0; i < 5; i += 1) expect(await outcomeOf(second, 'first')).toBe('rejected');
     expect(loads).toBe(2);
   });
 

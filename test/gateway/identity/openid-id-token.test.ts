@@ -22,11 +22,8 @@ async function given(overrides?: Partial<OpenIdProviderOptions>, options?: World
 
 afterEach(() => world.close());
 
-/** Reads `code` and the reason of a refused sign-in. */
-const refusedFor = (reason: string) => ({ code: 'sign_in_refused', facts: { reason } });
-
-/** Reads `code` and the kind of a failure that is not about the person. */
-const unverifiable = (kind: string) => ({ code: 'idp_answer', facts: { kind } });
+/** An id_token that cannot be accepted says nothing about the person. */
+const unusableFor = (reason: string) => ({ code: 'idp_answer', facts: { kind: reason, reason } });
 
 describe('an id_token', () => {
   const refusals: readonly [string, string, Parameters<World['forgeIdToken']>][] = [
@@ -54,13 +51,13 @@ describe('an id_token', () => {
   it.each(refusals)('%s is refused (%s)', async (_what, reason, forgery) => {
     const { forgeIdToken, signIn } = await given();
     forgeIdToken(...forgery);
-    expect(await failureOf(signIn())).toMatchObject(refusedFor(reason));
+    expect(await failureOf(signIn())).toMatchObject(unusableFor(reason));
   });
 
   it('signed with an unknown key says nothing about the person', async () => {
     const { forgeIdToken, signIn } = await given();
     forgeIdToken((claims) => claims, { kid: 'unknown' });
-    expect(await failureOf(signIn())).toMatchObject(unverifiable('id_token_unknown_key'));
+    expect(await failureOf(signIn())).toMatchObject(unusableFor('id_token_unknown_key'));
   });
 
   it('may name an additional authorised party', async () => {
@@ -95,7 +92,7 @@ describe('an id_token', () => {
   it('without a signature is refused', async () => {
     const { signIn } = await given();
     forgedToken(`${base64url({ alg: 'none' })}.${base64url(claimsOfAda())}.`);
-    expect(await failureOf(signIn())).toMatchObject(refusedFor('id_token_algorithm'));
+    expect(await failureOf(signIn())).toMatchObject(unusableFor('id_token_algorithm'));
   });
 
   it("authenticated by HMAC with the provider's public key is refused", async () => {
@@ -103,34 +100,34 @@ describe('an id_token', () => {
     const pem = createPublicKey(KEYS.RS256).export({ type: 'spki', format: 'pem' });
     const signed = `${base64url({ alg: 'HS256', kid: 'practice-RS256' })}.${base64url(claimsOfAda())}`;
     forgedToken(`${signed}.${createHmac('sha256', pem).update(signed).digest('base64url')}`);
-    expect(await failureOf(signIn())).toMatchObject(refusedFor('id_token_algorithm'));
+    expect(await failureOf(signIn())).toMatchObject(unusableFor('id_token_algorithm'));
   });
 
   it('authenticated by HMAC with the client secret is refused', async () => {
     const { signIn, idp } = await given();
     const key = new TextEncoder().encode(idp.clientSecret);
     forgedToken(await new SignJWT(claimsOfAda()).setProtectedHeader({ alg: 'HS256' }).sign(key));
-    expect(await failureOf(signIn())).toMatchObject(refusedFor('id_token_algorithm'));
+    expect(await failureOf(signIn())).toMatchObject(unusableFor('id_token_algorithm'));
   });
 
   it('signed with another algorithm than the expected one is refused, though the key is the right one', async () => {
     const { signIn } = await given();
     const header = { alg: 'PS256', kid: 'practice-RS256' };
     forgedToken(await new SignJWT(claimsOfAda()).setProtectedHeader(header).sign(KEYS.RS256));
-    expect(await failureOf(signIn())).toMatchObject(refusedFor('id_token_algorithm'));
+    expect(await failureOf(signIn())).toMatchObject(unusableFor('id_token_algorithm'));
   });
 
   it("signed by somebody else under the provider's key id signs nobody in", async () => {
     const { signIn } = await given();
     const header = { alg: 'RS256', kid: 'practice-RS256' };
     forgedToken(await new SignJWT(claimsOfAda()).setProtectedHeader(header).sign(KEYS.PS256));
-    expect(await failureOf(signIn())).toMatchObject(unverifiable('id_token_signature'));
+    expect(await failureOf(signIn())).toMatchObject(unusableFor('id_token_signature'));
   });
 
   it.each([
-    ['missing', undefined, refusedFor('id_token_missing')],
-    ['no JWT', 'gibberish', refusedFor('id_token_malformed')],
-    ['encrypted', 'a.b.c.d.e', refusedFor('id_token_malformed')],
+    ['missing', undefined, unusableFor('id_token_missing')],
+    ['no JWT', 'gibberish', unusableFor('id_token_malformed')],
+    ['encrypted', 'a.b.c.d.e', unusableFor('id_token_malformed')],
   ])('that is %s is refused', async (_what, token, expected) => {
     const { signIn } = await given();
     forgedToken(token);
@@ -142,7 +139,7 @@ describe('an id_token', () => {
     const header = { alg: 'RS256', kid: 'practice-RS256', crit: ['new'], new: true };
     const signed = `${base64url(header)}.${base64url(claimsOfAda())}`;
     forgedToken(`${signed}.${sign('RSA-SHA256', Buffer.from(signed), KEYS.RS256).toString('base64url')}`);
-    expect(await failureOf(signIn())).toMatchObject(refusedFor('id_token_malformed'));
+    expect(await failureOf(signIn())).toMatchObject(unusableFor('id_token_malformed'));
   });
 
   it('without a key id is tried with each fitting key', async () => {
@@ -153,6 +150,6 @@ describe('an id_token', () => {
     forgedToken(await new SignJWT(claimsOfAda()).setProtectedHeader({ alg: 'RS256' }).sign(KEYS.RS256));
     expect((await signIn()).claims.sub).toBe(ADA);
     forgedToken(await new SignJWT(claimsOfAda()).setProtectedHeader({ alg: 'RS256' }).sign(stranger));
-    expect(await failureOf(signIn())).toMatchObject(unverifiable('id_token_signature'));
+    expect(await failureOf(signIn())).toMatchObject(unusableFor('id_token_signature'));
   });
 });

@@ -22,8 +22,14 @@ async function given(overrides?: Partial<OpenIdProviderOptions>, options?: World
 
 afterEach(() => world.close());
 
-/** Reads `code` and the reason of a refused sign-in. */
-const refusedFor = (reason: string) => ({ code: 'sign_in_refused', facts: { reason } });
+const unusableFor = (reason: string) => ({ code: 'idp_answer', facts: { reason } });
+/** What the provider says of a code that it does not take. */
+const usedCode = {
+  code: 'idp_answer',
+  detail: expect.stringMatching(
+    /^invalid_grant \(HTTP 400\) \(at code_exchange, the code was used already or has expired/,
+  ),
+};
 
 describe('the authorization request', () => {
   it('carries state, nonce, PKCE S256, response_mode=query and the public redirect_uri', async () => {
@@ -120,26 +126,56 @@ describe('a sign-in', () => {
 });
 
 describe('a callback', () => {
-  it('is refused when the answer names another issuer', async () => {
+  it('is not accepted when the answer names another issuer', async () => {
     const { arrive, provider, idp } = await given();
     const query = await arrive();
     query.set('iss', 'https://other.example.test');
-    expect(await failureOf(provider.redeem(query, REQUEST))).toMatchObject(refusedFor('issuer_mismatch'));
+    expect(await failureOf(provider.redeem(query, REQUEST))).toMatchObject(unusableFor('issuer_mismatch'));
     expect(idp.requests.map(({ path }) => path)).not.toContain('/token');
   });
 
-  it('is refused without iss when the provider announces it', async () => {
+  it('is not accepted without iss when the provider announces it', async () => {
     const { arrive, provider } = await given();
     const query = await arrive();
     query.delete('iss');
-    expect(await failureOf(provider.redeem(query, REQUEST))).toMatchObject(refusedFor('issuer_mismatch'));
+    expect(await failureOf(provider.redeem(query, REQUEST))).toMatchObject(unusableFor('issuer_mismatch'));
   });
 
-  it('is refused when iss is repeated with another value', async () => {
+  it('is not accepted when iss is repeated with another value', async () => {
     const { arrive, provider } = await given();
     const query = await arrive();
     query.append('iss', 'https://other.example.test');
-    expect(await failureOf(provider.redeem(query, REQUEST))).toMatchObject(refusedFor('issuer_mismatch'));
+    expect(await failureOf(provider.redeem(query, REQUEST))).toMatchObject(unusableFor('issuer_mismatch'));
+  });
+
+  it.each([
+    [
+      'access_denied',
+      'of another issuer',
+      (query: URLSearchParams) => query.set('iss', 'https://other.example.test'),
+    ],
+    ['server_error', 'without iss', (query: URLSearchParams) => query.delete('iss')],
+  ])("with the error %s %s is not the provider's word", async (error, _what, change) => {
+    const { arrive, provider } = await given();
+    const query = await arrive();
+    query.delete('code');
+    query.set('error', error);
+    change(query);
+    expect(await failureOf(provider.redeem(query, REQUEST))).toMatchObject(unusableFor('issuer_mismatch'));
+  });
+
+  it.each([
+    ['access_denied', 'sign_in_refused'],
+    ['login_required', 'idp_answer'],
+  ])('with the error %s is %s', async (error, code) => {
+    const { arrive, provider, idp } = await given();
+    const query = await arrive();
+    query.set('error', error);
+    expect(await failureOf(provider.redeem(query, REQUEST))).toMatchObject({
+      code,
+      facts: { reason: error },
+    });
+    expect(idp.requests.map(({ path }) => path)).not.toContain('/token');
   });
 
   it('is not redeemed for another state', async () => {
@@ -150,19 +186,17 @@ describe('a callback', () => {
     expect(idp.requests.map(({ path }) => path)).not.toContain('/token');
   });
 
-  it('is refused when the code has been used', async () => {
+  it('whose code has been used says nothing about the person', async () => {
     const { arrive, provider } = await given();
     const query = await arrive();
     await provider.redeem(query, REQUEST);
-    expect(await failureOf(provider.redeem(query, REQUEST))).toMatchObject(refusedFor('invalid_grant'));
+    expect(await failureOf(provider.redeem(query, REQUEST))).toMatchObject(usedCode);
   });
 
-  it('is refused when the verifier is another one', async () => {
+  it('is not redeemed with another verifier', async () => {
     const { arrive, provider } = await given();
     const request = { ...REQUEST, codeVerifier: 'another-verifier-that-is-also-quite-long-enough' };
-    expect(await failureOf(provider.redeem(await arrive(), request))).toMatchObject(
-      refusedFor('invalid_grant'),
-    );
+    expect(await failureOf(provider.redeem(await arrive(), request))).toMatchObject(usedCode);
   });
 });
 
@@ -176,6 +210,8 @@ describe('a provider in trouble', () => {
     [{ status: 400, body: { error: 'invalid_scope' } }, 'idp_misconfigured'],
     [{ status: 302, body: {}, headers: { location: 'http://127.0.0.1:1/' } }, 'idp_answer'],
     [{ status: 403, body: {} }, 'idp_answer'],
+    [{ status: 400, body: { error: 'interaction_required' } }, 'idp_answer'],
+    [{ status: 400, body: { error: 'access_denied' } }, 'sign_in_refused'],
     [{ status: 200, body: {} }, 'idp_answer'],
     [{ status: 200, body: { access_token: 'a', token_type: 'mac' } }, 'idp_answer'],
   ])('answering %j at the token endpoint gives %s', async (answer, code) => {
