@@ -185,6 +185,7 @@ describe('the last-seen times', () => {
   it('go on when the calendar was ahead for a while', async () => {
     const { access_token } = await flow.signIn('practice-con');
     const { sid } = (await flow.whoAmI(access_token)).json;
+    await flushed();
     gateway.clock.advance(300_000);
     gateway.clock.jump(1_800_000);
     await flow.whoAmI(access_token);
