@@ -276,6 +276,7 @@ export const failures: Readonly<Record<ErrorCode, Failure>> = {
   method_not_allowed: { exitCode: FAILED, sentence: quotes('The method is not allowed') },
   request_timeout: { exitCode: FAILED, sentence: quotes('The request took too long') },
   unsupported_encoding: { exitCode: FAILED, sentence: quotes('The encoding is not supported') },
+  unsupported_media_type: { exitCode: FAILED, sentence: quotes('The content type is not supported') },
   uri_too_long: { exitCode: FAILED, sentence: quotes('The address is too long') },
   headers_too_large: { exitCode: FAILED, sentence: quotes('The headers are too large') },
   not_supported: { exitCode: FAILED, sentence: quotes('This is not supported') },

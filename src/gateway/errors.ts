@@ -66,7 +66,11 @@ export const requestErrors: Readonly<Record<RequestErrorCode, Description>> = {
     // What is left of a body that the gateway has refused is not read.
     headers: ({ maxBytes }): ReplyHeaders => (maxBytes === undefined ? {} : { connection: 'close' }),
   },
-  unsupported_encoding: invalid('content-encoding must be identity, gzip, br or zstd', 415),
+  unsupported_encoding: invalid(
+    (facts) => String(facts['sentence'] ?? 'content-encoding must be identity, gzip, br or zstd'),
+    415,
+  ),
+  unsupported_media_type: invalid('content-type must be application/x-protobuf or application/json', 415),
   uri_too_long: invalid('the URL is too long', 414),
   headers_too_large: invalid('the request headers are too large', 431),
   rate_limited: {

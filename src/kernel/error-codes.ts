@@ -18,6 +18,7 @@ export type RequestErrorCode =
   | 'request_timeout'
   | 'request_too_large'
   | 'unsupported_encoding'
+  | 'unsupported_media_type'
   | 'uri_too_long'
   | 'headers_too_large'
   | 'rate_limited'

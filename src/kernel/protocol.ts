@@ -11,7 +11,15 @@ export const paths = {
   models: '/v1/models',
   usage: '/api/oauth/usage',
   managedSettings: '/managed/settings',
+  desktopBootstrap: '/user/bootstrap',
 } as const;
+
+/** Where OTLP/HTTP takes each signal. */
+export const OTLP_PATHS = { metrics: '/v1/metrics', logs: '/v1/logs', traces: '/v1/traces' } as const;
+
+/** What OpenTelemetry knows three kinds of. */
+export type OtlpSignal = keyof typeof OTLP_PATHS;
+export const OTLP_SIGNALS: readonly OtlpSignal[] = ['metrics', 'logs', 'traces'];
 
 /** RFC 8628 section 3.4. */
 export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';

@@ -5,6 +5,7 @@ import type { InferenceFiguresParts } from './inference-figures.ts';
 import { metrics } from './metrics.ts';
 import { startProcessFigures } from './process-figures.ts';
 import { createRegistry } from './registry.ts';
+import { createRelayFigures, type RelayFigures } from './relay-figures.ts';
 import { createRouteFigures, type OnAnswered } from './route-figures.ts';
 import type { Snapshot } from './snapshot.ts';
 import { createStoreFigures, type StoreFigures } from './store-figures.ts';
@@ -22,6 +23,7 @@ export interface GatewayMetrics {
   /** Counts what the listener refuses. */
   readonly refused: ((cause: string) => void) | undefined;
   readonly store: StoreFigures | undefined;
+  readonly telemetry: RelayFigures | undefined;
   /** Counts another clock that does not agree with this machine's. */
   clockOff(whose: 'store' | 'identity_provider'): void;
   /** Tells where to read what is not counted, when somebody looks. */
@@ -42,6 +44,7 @@ export const noMetrics: GatewayMetrics = {
   answers: () => undefined,
   refused: undefined,
   store: undefined,
+  telemetry: undefined,
   clockOff: () => undefined,
   read: () => undefined,
   snapshot: async () => ({}),
@@ -82,6 +85,7 @@ export function createGatewayMetrics(
       registry.cell(metrics.httpRefused, { cause }).value += 1;
     },
     store: createStoreFigures(registry),
+    telemetry: createRelayFigures(registry),
     clockOff(whose) {
       clocksOff[whose].value += 1;
     },

@@ -123,6 +123,24 @@ export const metrics = {
     help: "Times another clock was seen more than 30 seconds off this machine's; clock is store (looked at every minute) or identity_provider (at every answer).",
     labels: ['clock'],
   },
+  telemetryForwarded: {
+    name: 'sallyport_telemetry_forwarded_total',
+    kind: 'counter',
+    help: 'Telemetry bodies of clients whose way to a destination is over; result is delivered, refused (by the destination, for good), expired (after five minutes of failures) or dropped (the queue was full).',
+    labels: ['destination', 'signal', 'result'],
+  },
+  telemetryFailures: {
+    name: 'sallyport_telemetry_failures_total',
+    kind: 'counter',
+    help: 'Attempts to hand a telemetry body on that failed and are repeated.',
+    labels: ['destination', 'signal'],
+  },
+  telemetryQueued: {
+    name: 'sallyport_telemetry_queued_bytes',
+    kind: 'gauge',
+    help: 'Telemetry that waits for a destination or is on its way there.',
+    labels: ['destination'],
+  },
   eventLoopLag: {
     name: 'sallyport_event_loop_lag_seconds',
     kind: 'histogram',
