@@ -5,7 +5,7 @@ import { withoutMembers } from '../http/splice.ts';
 import { anthropicEnvelope, ownMessage, readJson } from './cloud-error-shapes.ts';
 import { refusedName, refusesSomeBeta } from './cloud-error-words.ts';
 import { canDoWithout, harmlessField, placesOf } from './harmless.ts';
-import type { ClientHead, OutgoingRequest, Provider, Refusal } from './provider.ts';
+import type { ClientHead, LearntRefusal, OutgoingRequest, Provider, Refusal } from './provider.ts';
 
 /** What to leave out: what the upstream refuses and can be spared, nothing, or these betas and fields in any case. */
 export type StripRule = 'auto' | false | readonly string[];
@@ -20,6 +20,8 @@ export interface Omissions {
 export interface Refused {
   of(model: string): Omissions | undefined;
   learn(model: string, kind: keyof Omissions, name: string): void;
+  /** All that has been learnt and holds; the same array until that changes. */
+  learnt(): readonly LearntRefusal[];
 }
 
 export interface RefusedParts {
@@ -34,8 +36,22 @@ const MOST_FACTS = 50;
 /** Remembers a refusal for 24 hours, and of too many the newest. */
 export function createRefused(upstreamName: string, { clock, log }: RefusedParts): Refused {
   const models = new Map<string, Map<string, { readonly kind: keyof Omissions; readonly untilMs: number }>>();
+  let listed: { readonly refusals: readonly LearntRefusal[]; readonly untilMs: number } | undefined;
+
+  const list = () => {
+    const nowMs = clock.monotonicMs();
+    const holding = [...models].flatMap(([model, facts]) =>
+      [...facts].flatMap(([name, { untilMs }]) => (untilMs > nowMs ? [{ model, name, untilMs }] : [])),
+    );
+    const refusals = holding.map(({ model, name }) => ({ model, name }));
+    return { refusals, untilMs: Math.min(...holding.map(({ untilMs }) => untilMs)) };
+  };
 
   return {
+    learnt() {
+      if (!listed || listed.untilMs <= clock.monotonicMs()) listed = list();
+      return listed.refusals;
+    },
     of(model) {
       const facts = models.get(model);
       if (!facts) return undefined;
@@ -48,6 +64,7 @@ export function createRefused(upstreamName: string, { clock, log }: RefusedParts
     },
     learn(model, kind, name) {
       const facts = models.get(model) ?? new Map();
+      listed = undefined;
       if (!facts.has(name))
         log.warn(
           `upstream ${upstreamName}: ${escapeControl(model).slice(0, 200)} refuses ${name}, which is left out there for 24 hours`,
@@ -102,8 +119,11 @@ export function withoutRefused(
       return { ...judgement, isWorthRepeating: true };
     },
     ...(translate ? { translate: (answer, request) => translate(answer, asSent(request)) } : {}),
+    learnt: refused.learnt,
   };
 }
+
+const NOTHING_LEARNT: readonly LearntRefusal[] = [];
 
 /** A request that lacks one of these is another request, or none. */
 const NEVER_LEFT_OUT = /safeguards|^(?:model|messages|max_tokens|stream|system|tools)$/i;
@@ -112,7 +132,7 @@ const NEVER_LEFT_OUT = /safeguards|^(?:model|messages|max_tokens|stream|system|t
 function always(names: readonly string[]): Refused {
   const strippable = new Set(names.filter((name) => !NEVER_LEFT_OUT.test(name)));
   const omissions = { betas: strippable, fields: strippable };
-  return { of: () => omissions, learn: () => undefined };
+  return { of: () => omissions, learn: () => undefined, learnt: () => NOTHING_LEARNT };
 }
 
 /** What of a request was refused and can be spared; undefined: the client has to know. */

@@ -27,8 +27,17 @@ export interface Provider {
   judge(refusal: Refusal): Judgement;
   /** A success as Messages API bytes; absent where it comes as such. Throws when it cannot be read. */
   translate?(answer: TransportAnswer, request: OutgoingRequest): TransportAnswer;
+  /** What the upstream has been found to refuse and is spared; the same array until that changes. */
+  learnt?(): readonly LearntRefusal[];
   /** Ends what refreshes in the background. */
   close?(): void;
+}
+
+/** A beta or a field that is left out of requests for one of the upstream's models. */
+export interface LearntRefusal {
+  /** As the upstream calls it. */
+  readonly model: string;
+  readonly name: string;
 }
 
 /** What a provider is made of, besides its own options. */

@@ -5,7 +5,8 @@ import { createMemoryLog } from '../../support/memory-log.ts';
 
 function standUp() {
   const log = createMemoryLog();
-  return { log, refused: createRefused('cloud', { clock: createManualClock(), log }) };
+  const clock = createManualClock();
+  return { log, clock, refused: createRefused('cloud', { clock, log }) };
 }
 
 describe('what is remembered of refusals', () => {
@@ -30,5 +31,21 @@ describe('what is remembered of refusals', () => {
     expect(log.lines).toEqual([
       'warn upstream cloud: claude\\u000a refuses metadata, which is left out there for 24 hours',
     ]);
+  });
+
+  it('is listed while it holds, in an array that stays the same until that changes', () => {
+    const { refused, clock } = standUp();
+    expect(refused.learnt()).toEqual([]);
+    refused.learn('claude-a', 'fields', 'metadata');
+    const one = refused.learnt();
+    expect(one).toEqual([{ model: 'claude-a', name: 'metadata' }]);
+    expect(refused.learnt()).toBe(one);
+    clock.advance(3_600_000);
+    refused.learn('claude-b', 'betas', 'pdfs-2024-09-25');
+    expect(refused.learnt()).toEqual([...one, { model: 'claude-b', name: 'pdfs-2024-09-25' }]);
+    clock.advance(23 * 3_600_000);
+    expect(refused.learnt()).toEqual([{ model: 'claude-b', name: 'pdfs-2024-09-25' }]);
+    clock.advance(3_600_000);
+    expect(refused.learnt()).toEqual([]);
   });
 });
