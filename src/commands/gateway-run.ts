@@ -6,7 +6,6 @@ import { createAllowListJudge } from '../gateway/doors/judge-allow-list.ts';
 import { type Gateway, openGateway } from '../gateway/start.ts';
 import { CodedError } from '../kernel/coded-error.ts';
 import { type Control, controlBySignals, controlBySupervisor } from './gateway-control.ts';
-import { preparePractice } from './gateway-practice.ts';
 import { refuseSharedEmbeddedStore, superviseWorkers, workerCount } from './gateway-workers.ts';
 import type { Host } from './host.ts';
 import type { GatewayCommandOptions, PreparedGateway } from './prepared-gateway.ts';
@@ -58,10 +57,14 @@ async function opened(opening: Promise<Gateway>, { hurry }: Control): Promise<Ga
   throw new CodedError('interrupted');
 }
 
-function prepare(host: Host, options: GatewayCommandOptions): Promise<PreparedGateway> {
+async function prepare(host: Host, options: GatewayCommandOptions): Promise<PreparedGateway> {
   if (options.dev && options.workers !== undefined)
     throw new CodedError('bad_usage', { detail: '--dev runs in one process; leave --workers out' });
-  if (options.dev) return preparePractice(host, options);
+  if (options.dev) {
+    // An identity provider is a third of all there is to load; who does not practise never needs it.
+    const { preparePractice } = await import('./gateway-practice.ts');
+    return preparePractice(host, options);
+  }
   if (options.data !== undefined)
     throw new CodedError('bad_usage', { detail: '--data goes with --dev; name store.embedded in the file' });
   if (options.config === undefined)
