@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 
@@ -14,6 +15,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // Half of the time a test waits for another process.
+    maxWorkers: availableParallelism() + 2,
     // Loading the same parts for each file would take longer than all of the tests; no file may leave anything behind.
     isolate: false,
   },

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openEmbeddedStore } from '../support/embedded-store.ts';
 import type { MemoryHostOptions } from '../support/memory-host.ts';
 import { createRotationWorld, OLD, type RotationWorld, START } from './rotation-world.ts';
@@ -8,12 +8,13 @@ const MINUTE = 60_000;
 const env = { OIDC_CLIENT_SECRET: 'idp' };
 
 let world: RotationWorld;
-let storeFolder: string;
+/** One where sessions rest on the old secrets, and one where every session has renewed. Counting changes neither. */
+let withOld: string;
+let withNew: string;
 
-/** A rotation that may be finished, and a store that no gateway holds, with sessions renewed so long after its start. */
-async function rotated(renewedAfterMinutes: readonly number[]): Promise<void> {
+/** A store that no gateway holds, with sessions renewed so long after the rotation's start. */
+async function makeStore(renewedAfterMinutes: readonly number[]): Promise<string> {
   const { store, folder } = await openEmbeddedStore();
-  storeFolder = folder;
   for (const [index, minutes] of renewedAfterMinutes.entries()) {
     await store.sessions.create({
       sid: `session-${index}`,
@@ -27,10 +28,24 @@ async function rotated(renewedAfterMinutes: readonly number[]): Promise<void> {
     });
   }
   await store.close();
-  await world.write(OLD, '', folder);
+  return folder;
+}
+
+/** A rotation that may be finished. */
+async function rotated(store: string): Promise<void> {
+  await world.write(OLD, '', store);
   await world.rotate();
   world.clock.advance(70 * MINUTE);
 }
+
+beforeAll(async () => {
+  withOld = await makeStore([-5, -30, 10]);
+  withNew = await makeStore([0, 10]);
+});
+
+afterAll(async () => {
+  for (const folder of [withOld, withNew]) await rm(folder, { recursive: true, force: true });
+});
 
 beforeEach(async () => {
   world = await createRotationWorld();
@@ -38,7 +53,6 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await world.remove();
-  await rm(storeFolder, { recursive: true, force: true });
 });
 
 const finish = (args: readonly string[] = [], options: MemoryHostOptions = {}) =>
@@ -48,7 +62,7 @@ const COUNTED = '2 sessions not renewed since 2026-10-07T09:12:44Z';
 
 describe('finishing while sessions rest on the old secrets', () => {
   it('says how many they are, asks, and goes on when told to', async () => {
-    await rotated([-5, -30, 10]);
+    await rotated(withOld);
     const { exitCode, stderr } = await finish([], { answers: [true] });
     expect(stderr).toContain(`${COUNTED}: whoever has one would have to sign in again`);
     expect(exitCode).toBe(0);
@@ -56,7 +70,7 @@ describe('finishing while sessions rest on the old secrets', () => {
   });
 
   it('changes nothing when the answer is no', async () => {
-    await rotated([-5, -30]);
+    await rotated(withOld);
     const { exitCode, stderr } = await finish([], { answers: [false] });
     expect(exitCode).toBe(1);
     expect(stderr).toContain('Nothing was changed');
@@ -64,13 +78,13 @@ describe('finishing while sessions rest on the old secrets', () => {
   });
 
   it('changes nothing on Ctrl-C', async () => {
-    await rotated([-5]);
+    await rotated(withOld);
     expect((await finish([], { answers: ['interrupt'] })).exitCode).toBe(130);
     expect(await isFinished()).toBe(false);
   });
 
   it('wants --yes where there is no terminal', async () => {
-    await rotated([-5, -30]);
+    await rotated(withOld);
     const refused = await finish();
     expect(refused.exitCode).toBe(2);
     expect(refused.stderr).toContain(COUNTED);
@@ -81,7 +95,7 @@ describe('finishing while sessions rest on the old secrets', () => {
   });
 
   it('is not asked with --force, but told', async () => {
-    await rotated([-5, -30]);
+    await rotated(withOld);
     const { exitCode, stderr } = await finish(['--force']);
     expect(exitCode).toBe(0);
     expect(stderr).toContain(COUNTED);
@@ -90,7 +104,7 @@ describe('finishing while sessions rest on the old secrets', () => {
 
 describe('finishing when every session has renewed', () => {
   it('says so and does not ask', async () => {
-    await rotated([0, 10]);
+    await rotated(withNew);
     const { exitCode, stderr } = await finish();
     expect(exitCode).toBe(0);
     expect(stderr).toContain('Every session has renewed since 2026-10-07T09:12:44Z');
