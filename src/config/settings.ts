@@ -87,6 +87,13 @@ export const settingsShape = z
 
 export type Settings = z.output<typeof settingsShape>;
 
+/** The document without what clients read only from the machine. */
+export function servedSettings(
+  settings: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(settings).filter(([key]) => !settingsKeys.get(key)?.deviceOnly));
+}
+
 /** Advice costs time; only so many unknown keys get it. */
 const MOST_ADVICE = 200;
 

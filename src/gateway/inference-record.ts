@@ -31,12 +31,18 @@ export interface InferenceRecord {
 type Asked = Pick<Answer, 'upstreamName' | 'upstreamModel'>;
 type Outcome = 'complete' | 'client_left' | 'upstream_broke' | 'refused';
 
+export interface InferenceRecordParts {
+  readonly audit: Audit;
+  readonly markSettings: (reported: string | undefined) => string | undefined;
+  readonly clock: Clock;
+}
+
 /** Opened before anything is known, closed whatever happens. */
 export function openInferenceRecord(
   endpoint: string,
   request: Accepted,
   caller: Caller,
-  { audit, clock }: { readonly audit: Audit; readonly clock: Clock },
+  { audit, markSettings, clock }: InferenceRecordParts,
 ): InferenceRecord {
   const record: InferenceRecord = {
     close() {
@@ -50,6 +56,7 @@ export function openInferenceRecord(
         ...factsOf(record, request),
         request_class: hint(request, 'x-claude-code-request-class'),
         agent_type: hint(request, 'x-claude-code-agent-type'),
+        settings_mark: markSettings(textOf(request, 'x-claude-code-managed-settings-checksum')),
         duration_ms: Math.round(durationMs),
       });
     },
@@ -96,7 +103,12 @@ function outcomeOf({ failure, answer, relayed }: InferenceRecord): Outcome {
 const LONGEST_NAME = 200;
 
 /** A client's own words about its request, as far as they look like a name. */
-function hint({ headers }: Accepted, name: string): string | undefined {
+function hint(request: Accepted, name: string): string | undefined {
+  const value = textOf(request, name);
+  return value !== undefined && value.length <= LONGEST_NAME ? value : undefined;
+}
+
+function textOf({ headers }: Accepted, name: string): string | undefined {
   const value = headers[name];
-  return typeof value === 'string' && value.length <= LONGEST_NAME ? value : undefined;
+  return typeof value === 'string' ? value : undefined;
 }

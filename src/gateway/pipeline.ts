@@ -26,6 +26,8 @@ export interface InferenceParts {
   readonly send: Send;
   readonly relay: Relay;
   readonly audit: Audit;
+  /** What the audit trail shows of the settings checksum that a client reports. */
+  readonly markSettings: (reported: string | undefined) => string | undefined;
   readonly clock: Clock;
 }
 

@@ -2,8 +2,6 @@ import type { Environment } from '../config/environment.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
-import { builtinModels } from './catalog/builtin-models.ts';
-import { createCatalog } from './catalog/catalog.ts';
 import { BANNER, bootFacts, bootWarnings, PRACTICE_BANNER } from './doors/boot-report.ts';
 import { renewCertificate } from './doors/certificate.ts';
 import { type ClockWatch, createClockWatch } from './doors/clock-watch.ts';
@@ -12,13 +10,12 @@ import { drain } from './doors/drain.ts';
 import { type Journal, type Outside, openJournal } from './doors/journal.ts';
 import { memoryLimitBytes } from './doors/memory-limit.ts';
 import { openMetricsPage } from './doors/metrics.ts';
+import { openPolicies, type Policies } from './doors/policies.ts';
 import {
   bodyLimits,
-  catalogOptions,
   developerLimits,
   identityOptions,
   listenerUrl,
-  modelPolicies,
   type Program,
   providerOptions,
   publicUrlOf,
@@ -42,8 +39,10 @@ import { createDeveloperLimits } from './limits/developers.ts';
 import { createOverloadWatch } from './limits/overload.ts';
 import { createOutbound, type Outbound } from './outbound/outbound.ts';
 import { createInference, type Inference } from './pipeline.ts';
-import { type Authorisation, createAuthorisation } from './policy/authorise.ts';
+import { createDesktopBootstrapEndpoint } from './policy/desktop-bootstrap.ts';
+import { createManagedSettingsEndpoint } from './policy/managed-settings.ts';
 import { createModelsEndpoint } from './policy/models-endpoint.ts';
+import { createSettingsMark } from './policy/settings-mark.ts';
 import { createRelay } from './relay/relay.ts';
 import { createRoutes } from './routes.ts';
 import { openStore } from './store/open.ts';
@@ -124,17 +123,23 @@ async function openRooms(ground: Ground): Promise<Gateway> {
   const outbound = openOutbound(ground);
   const identity = await openIdentity(ground, store, outbound, clocks);
 
-  const catalog = createCatalog(catalogOptions(config), builtinModels());
-  const { authorise, allowedModels } = createAuthorisation({ policies: modelPolicies(config), catalog });
-  const inference = await openInference(ground, outbound, authorise);
+  const policies = openPolicies(config, ground.publicUrl);
+  const inference = await openInference(ground, outbound, policies);
   const health = createHealth({
     ping: store.ping,
     isDraining: () => server.isDraining,
     readinessGraceSeconds: config.store.readiness_grace_seconds,
     clock,
   });
-  const models = createModelsEndpoint(allowedModels);
-  const routes = createRoutes({ identity, health, models, inference });
+  const { settingsOf, desktopOf } = policies;
+  const routes = createRoutes({
+    identity,
+    health,
+    models: createModelsEndpoint(policies.allowedModels),
+    managedSettings: createManagedSettingsEndpoint({ settingsOf, version: settings.version, audit }),
+    desktopBootstrap: createDesktopBootstrapEndpoint({ desktopOf, audit, clock }),
+    inference,
+  });
   const server = createHttpServer(serverOptions(config, tls), {
     handle: createRouter({ routes, errorPage: identity.errorPage }, log),
     clientAddress: createClientAddress(config.listen.trusted_proxies),
@@ -200,7 +205,7 @@ async function openIdentity(
 async function openInference(
   { settings, config, journal, clock, closing }: Ground,
   outbound: Outbound,
-  authorise: Authorisation['authorise'],
+  { authorise }: Policies,
 ): Promise<Inference> {
   const { log, audit, auditTrail, metrics } = journal;
   const { aws } = settings.environment;
@@ -220,6 +225,7 @@ async function openInference(
     send: createUpstreams({ upstreams, ttfbMs: config.timeouts.upstream_ttfb_ms }, { audit, log, clock }),
     relay: metrics.relay(createRelay(clock)),
     audit,
+    markSettings: createSettingsMark(config.session.jwt_secret),
     clock,
   });
 }

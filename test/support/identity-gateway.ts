@@ -185,6 +185,8 @@ function routesOf({ handlers, authenticate }: Identity, store: BreakableStore) {
     identity: { handlers, authenticate },
     health,
     models: createModelsEndpoint(() => []),
+    managedSettings: () => undefined,
+    desktopBootstrap: () => undefined,
     inference: async (_endpoint, _request, reply, caller) => reply.json(200, caller),
   });
   return [

@@ -14,6 +14,7 @@ import { createHttpServer } from '../../src/gateway/http/server.ts';
 import { type AdmissionParts, createAdmission } from '../../src/gateway/limits/admission.ts';
 import { createBodyBudget } from '../../src/gateway/limits/body-budget.ts';
 import { createInference } from '../../src/gateway/pipeline.ts';
+import { createSettingsMark } from '../../src/gateway/policy/settings-mark.ts';
 import { createRelay, type RelayOptions } from '../../src/gateway/relay/relay.ts';
 import type { Provider } from '../../src/gateway/upstream/provider.ts';
 import { type AnthropicOptions, createAnthropic } from '../../src/gateway/upstream/providers/anthropic.ts';
@@ -116,6 +117,7 @@ export async function startInferenceGateway(
     ),
     relay: createRelay(systemClock, options.relay),
     audit,
+    markSettings: createSettingsMark([secret('a secret of the tests')]),
     clock: systemClock,
   });
   const caller: Caller = {

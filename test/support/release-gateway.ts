@@ -79,6 +79,8 @@ export async function startReleaseGateway(store: Store, clock: Clock): Promise<R
     identity,
     health: createHealth({ ping: store.ping, isDraining: () => false, readinessGraceSeconds: 0, clock }),
     models: createModelsEndpoint(() => []),
+    managedSettings: () => undefined,
+    desktopBootstrap: () => undefined,
     inference: async (_endpoint, _request, reply, caller) => reply.json(200, caller),
   });
   const server = createHttpServer(

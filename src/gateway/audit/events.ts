@@ -109,17 +109,14 @@ export const auditEvents: Readonly<Record<AuditEventName, EventDescription>> = {
     },
   },
   'managed.serve': {
-    isLater: true,
     when: '`/managed/settings` was answered',
     fields: { ...person, ...client, status: count('HTTP status'), checksum: text('of the settings served') },
   },
   'desktop_bootstrap.serve': {
-    isLater: true,
     when: '`/user/bootstrap` was answered',
     fields: { ...person, ...client, status: count('HTTP status') },
   },
   'desktop_bootstrap.denied': {
-    isLater: true,
     when: '`/user/bootstrap` has nothing for this developer',
     fields: {
       ...person,

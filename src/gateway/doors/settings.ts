@@ -1,11 +1,13 @@
 import type { GatewayConfig } from '../../config/gateway-config.ts';
+import { settingsOf } from '../../config/managed.ts';
+import { servedSettings } from '../../config/settings.ts';
 import { regionOf } from '../../config/upstreams/region.ts';
 import type { CatalogOptions } from '../catalog/catalog.ts';
 import type { HttpServerOptions } from '../http/server.ts';
 import type { IdentityOptions } from '../identity/identity.ts';
 import type { OpenIdProviderOptions } from '../identity/openid-provider.ts';
 import type { DeveloperLimits } from '../limits/developers.ts';
-import type { ModelPolicy } from '../policy/authorise.ts';
+import type { Policy } from '../policy/views.ts';
 import type { StoreOptions } from '../store/open.ts';
 import type { Upstream } from '../upstream/target.ts';
 import { defaultBufferedBytes } from './memory-limit.ts';
@@ -88,18 +90,11 @@ function rateLimit({ max, window_seconds: windowSeconds }: { max: number; window
   return { max, windowSeconds };
 }
 
-export function modelPolicies({ managed }: GatewayConfig): readonly ModelPolicy[] {
-  return managed.policies.map(({ match, cli, settings, code }) => {
-    const own = code ?? cli ?? settings;
-    return {
-      match: { groups: match.groups, emailDomain: match.email_domain },
-      models: {
-        availableModels: own?.availableModels,
-        availableModelsMatch: own?.availableModelsMatch,
-        deniedModels: own?.deniedModels,
-      },
-    };
-  });
+export function policies({ managed }: GatewayConfig): readonly Policy[] {
+  return managed.policies.map((policy) => ({
+    match: { groups: policy.match.groups, emailDomain: policy.match.email_domain },
+    documents: { settings: servedSettings(settingsOf(policy)), desktop: undefined },
+  }));
 }
 
 /** Without a priority of its own an upstream has its place in the list. */

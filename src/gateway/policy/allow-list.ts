@@ -1,4 +1,5 @@
 import { withoutMark } from '../exchange.ts';
+import type { Document } from './documents.ts';
 
 /** What a policy says about models. `availableModels` absent: all of the catalog; empty: none. */
 export interface ModelRules {
@@ -18,13 +19,19 @@ export interface JudgedModel {
 /** The id of the catalog's model that an entry spells in full: alias, dated id, a cloud's id, profile or ARN. */
 export type IdOf = (entry: string) => string | undefined;
 
-/** Each key by itself: the policy's value where it sets the key, otherwise the base's. */
-export function mergeModelRules(base: ModelRules, override: ModelRules): ModelRules {
+/** What a settings document says about models. A list that is none allows nothing. */
+export function modelRulesOf(settings: Document): ModelRules {
+  const { availableModels, availableModelsMatch, deniedModels } = settings;
   return {
-    availableModels: override.availableModels ?? base.availableModels,
-    availableModelsMatch: override.availableModelsMatch ?? base.availableModelsMatch,
-    deniedModels: override.deniedModels ?? base.deniedModels,
+    availableModels: listOf(availableModels),
+    availableModelsMatch: typeof availableModelsMatch === 'string' ? availableModelsMatch : undefined,
+    deniedModels: listOf(deniedModels),
   };
+}
+
+function listOf(value: unknown): readonly string[] | undefined {
+  if (value === undefined) return undefined;
+  return Array.isArray(value) ? value.filter((entry) => typeof entry === 'string') : [];
 }
 
 /** Whether the rules allow a model. Denials are applied last, and never only by full ids: `opus` denies every Opus. */

@@ -1,24 +1,12 @@
 import { CodedError } from '../../kernel/coded-error.ts';
-import { type Caller, type CatalogModel, type Permit, withoutMark } from '../exchange.ts';
-import { type IdOf, isAllowed, type JudgedModel, type ModelRules, mergeModelRules } from './allow-list.ts';
-import { emailDomain, type PolicyMatch, selectPolicy } from './match.ts';
-
-export interface ModelPolicy {
-  readonly match: PolicyMatch;
-  readonly models: ModelRules;
-}
-
-export interface ListedModel extends CatalogModel, JudgedModel {
-  /** In no catalog: the client's own name, of which there is no end. */
-  readonly isUnknown: boolean;
-}
+import { type Caller, type Permit, withoutMark } from '../exchange.ts';
+import { type IdOf, isAllowed } from './allow-list.ts';
+import type { JudgedCatalog, ListedModel, View } from './views.ts';
 
 export interface AuthoriseParts {
-  readonly policies: readonly ModelPolicy[];
-  readonly catalog: {
-    resolve(clientModel: string): ListedModel | undefined;
-    list(): readonly ListedModel[];
-  };
+  readonly viewOf: (caller: Caller) => View;
+  readonly catalog: JudgedCatalog;
+  readonly idOf: IdOf;
 }
 
 export interface Authorisation {
@@ -28,66 +16,20 @@ export interface Authorisation {
   allowedModels(caller: Caller): readonly ListedModel[];
 }
 
-/** One developer's view: what the policies say for this combination of groups and email domain. */
-interface View {
-  readonly rules: ModelRules | undefined;
-  readonly allowed: readonly ListedModel[];
-  readonly models: Map<string, ListedModel>;
-}
-
-const MAX_VIEWS = 10_000;
 const MAX_MODELS_PER_VIEW = 1_000;
 const LONGEST_NAMED_LIST = 20;
 
-/** Decides who may use which model. Policies are resolved once per combination of groups and email domain. */
-export function createAuthorisation({ policies, catalog }: AuthoriseParts): Authorisation {
-  const idOf = rememberedIds(catalog);
-  const views = new Map<string, View>();
-  const viewOfCaller = new WeakMap<Caller, View>();
-
-  const viewFor = (caller: Caller): View => {
-    const known = viewOfCaller.get(caller);
-    if (known) return known;
-    const key = JSON.stringify([emailDomain(caller), caller.groups]);
-    let view = views.get(key);
-    if (!view) {
-      view = createView(caller, policies, catalog, idOf);
-      if (views.size >= MAX_VIEWS) views.clear();
-      views.set(key, view);
-    }
-    viewOfCaller.set(caller, view);
-    return view;
-  };
-
+/** Decides who may use which model. What a view has allowed once it remembers. */
+export function createAuthorisation({ viewOf, catalog, idOf }: AuthoriseParts): Authorisation {
   return {
-    allowedModels: (caller) => viewFor(caller).allowed,
+    allowedModels: (caller) => viewOf(caller).allowed,
     authorise(caller, clientModel) {
-      const view = viewFor(caller);
+      const view = viewOf(caller);
       const model =
         view.models.get(clientModel) ?? judge(view, clientModel, catalog.resolve(clientModel), idOf);
       return { caller, model, requestedModel: withoutMark(clientModel) } as unknown as Permit;
     },
   };
-}
-
-/** The lists of the policies are few and short; what their entries spell never changes. */
-function rememberedIds(catalog: AuthoriseParts['catalog']): IdOf {
-  const ids = new Map<string, string | undefined>();
-  return (entry) => {
-    if (!ids.has(entry)) ids.set(entry, catalog.resolve(entry)?.id);
-    return ids.get(entry);
-  };
-}
-
-function createView(
-  caller: Caller,
-  policies: readonly ModelPolicy[],
-  catalog: AuthoriseParts['catalog'],
-  idOf: IdOf,
-): View {
-  const rules = selectPolicy(policies, caller, ({ models }) => models, mergeModelRules);
-  const allowed = catalog.list().filter((model) => !rules || isAllowed(model, rules, idOf));
-  return { rules, allowed, models: new Map() };
 }
 
 function judge(view: View, clientModel: string, model: ListedModel | undefined, idOf: IdOf): ListedModel {

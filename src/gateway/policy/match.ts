@@ -24,18 +24,14 @@ export function emailDomain({ email }: Person): string | undefined {
   return at === -1 ? undefined : email?.slice(at + 1).toLowerCase();
 }
 
-/** The first policy that is not a catch-all and matches, merged onto the catch-alls by `merge`; undefined when nothing applies. */
-export function selectPolicy<P extends { readonly match: PolicyMatch }, D>(
+/** What applies to a person, lowest first: every catch-all in list order, then the first other policy that matches. */
+export function layersFor<P extends { readonly match: PolicyMatch }>(
   policies: readonly P[],
   person: Person,
-  documentOf: (policy: P) => D,
-  merge: (base: D, override: D) => D,
-): D | undefined {
+): readonly P[] {
   const bases = policies.filter(({ match }) => isCatchAll(match));
   const selected = policies.find(({ match }) => !isCatchAll(match) && matches(match, person));
-  const layers = [...bases, ...(selected ? [selected] : [])].map(documentOf);
-  const [first, ...rest] = layers;
-  return first === undefined ? undefined : rest.reduce(merge, first);
+  return selected ? [...bases, selected] : bases;
 }
 
 function normalisedDomain(domain: string): string {

@@ -1,6 +1,6 @@
 import { CodedError } from '../../kernel/coded-error.ts';
 import { type Accepted, type Caller, type CatalogModel, type Reply, withoutMark } from '../exchange.ts';
-import type { ListedModel } from './authorise.ts';
+import type { ListedModel } from './views.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 1000;

@@ -3,7 +3,10 @@ import { builtinModels } from '../../../src/gateway/catalog/builtin-models.ts';
 import { type CatalogOptions, createCatalog } from '../../../src/gateway/catalog/catalog.ts';
 import { messagesError } from '../../../src/gateway/errors.ts';
 import type { Caller } from '../../../src/gateway/exchange.ts';
-import { createAuthorisation, type ModelPolicy } from '../../../src/gateway/policy/authorise.ts';
+import type { ModelRules } from '../../../src/gateway/policy/allow-list.ts';
+import { createPolicySet } from '../../../src/gateway/policy/policy-set.ts';
+import { NOTHING_PUSHED } from '../../../src/gateway/policy/served-settings.ts';
+import type { Policy } from '../../../src/gateway/policy/views.ts';
 import { isCodedError } from '../../../src/kernel/coded-error.ts';
 import type { ErrorCode } from '../../../src/kernel/error-codes.ts';
 
@@ -18,16 +21,17 @@ const catalogOf = (changes: Partial<CatalogOptions> = {}) =>
     },
     builtinModels(),
   );
-const authorisation = (policies: readonly ModelPolicy[] = [], changes?: Partial<CatalogOptions>) =>
-  createAuthorisation({ policies, catalog: catalogOf(changes) });
+const authorisation = (policies: readonly Policy[] = [], changes?: Partial<CatalogOptions>) =>
+  createPolicySet({
+    policies,
+    catalog: catalogOf(changes),
+    push: NOTHING_PUSHED,
+    desktop: { publicUrl: 'https://gateway.example', forwardsTelemetry: false },
+  });
 
-const policy = (
-  models: Partial<ModelPolicy['models']>,
-  groups?: string[],
-  emailDomain?: string,
-): ModelPolicy => ({
+const policy = (models: Partial<ModelRules>, groups?: string[], emailDomain?: string): Policy => ({
   match: { groups, emailDomain },
-  models: { availableModels: undefined, availableModelsMatch: undefined, deniedModels: undefined, ...models },
+  documents: { settings: models, desktop: undefined },
 });
 const caller = (changes: Partial<Caller> = {}): Caller => ({
   sub: 'ada',

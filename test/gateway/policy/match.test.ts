@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   emailDomain,
+  layersFor,
   matches,
   type Person,
   type PolicyMatch,
-  selectPolicy,
 } from '../../../src/gateway/policy/match.ts';
 import { many } from '../../support/property-runs.ts';
 
@@ -16,13 +16,10 @@ interface Document {
   readonly [key: string]: string;
 }
 const policy = (condition: PolicyMatch, document: Document) => ({ match: condition, document });
-const select = (policies: readonly ReturnType<typeof policy>[], who: Person) =>
-  selectPolicy(
-    policies,
-    who,
-    ({ document }) => document,
-    (base, override) => ({ ...base, ...override }),
-  );
+const select = (policies: readonly ReturnType<typeof policy>[], who: Person): Document | undefined => {
+  const layers = layersFor(policies, who).map(({ document }) => document);
+  return layers.length === 0 ? undefined : Object.assign({}, ...layers);
+};
 
 describe('a matcher', () => {
   it.each<[string, PolicyMatch, Person, boolean]>([

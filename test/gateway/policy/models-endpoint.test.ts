@@ -4,8 +4,9 @@ import { createCatalog } from '../../../src/gateway/catalog/catalog.ts';
 import type { Caller } from '../../../src/gateway/exchange.ts';
 import { createRouter } from '../../../src/gateway/http/router.ts';
 import { createHttpServer } from '../../../src/gateway/http/server.ts';
-import { createAuthorisation } from '../../../src/gateway/policy/authorise.ts';
 import { createModelsEndpoint } from '../../../src/gateway/policy/models-endpoint.ts';
+import { createPolicySet } from '../../../src/gateway/policy/policy-set.ts';
+import { NOTHING_PUSHED } from '../../../src/gateway/policy/served-settings.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { type Answer, ask } from '../../support/device-flow.ts';
 import { createMemoryLog } from '../../support/memory-log.ts';
@@ -18,14 +19,13 @@ const caller: Caller = {
   sid: 'session-1',
   expiresAtMs: 0,
 };
-const { allowedModels } = createAuthorisation({
+const { allowedModels } = createPolicySet({
   policies: [
     {
       match: { groups: undefined, emailDomain: undefined },
-      models: {
-        availableModels: ['opus', 'House-Model/1 2'],
-        availableModelsMatch: undefined,
-        deniedModels: ['opus-5'],
+      documents: {
+        settings: { availableModels: ['opus', 'House-Model/1 2'], deniedModels: ['opus-5'] },
+        desktop: undefined,
       },
     },
   ],
@@ -40,6 +40,8 @@ const { allowedModels } = createAuthorisation({
     },
     builtinModels(),
   ),
+  push: NOTHING_PUSHED,
+  desktop: { publicUrl: 'https://gateway.example', forwardsTelemetry: false },
 });
 const ALL = ['claude-opus-4-8', 'claude-opus-4-7', 'claude-opus-4-6', 'claude-opus-4-5', 'House-Model/1 2'];
 

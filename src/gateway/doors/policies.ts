@@ -1,0 +1,43 @@
+import type { GatewayConfig } from '../../config/gateway-config.ts';
+import { builtinModels } from '../catalog/builtin-models.ts';
+import { createCatalog } from '../catalog/catalog.ts';
+import { createPolicySet, type PolicySet } from '../policy/policy-set.ts';
+import { NOTHING_PUSHED } from '../policy/served-settings.ts';
+import { catalogOptions, policies } from './settings.ts';
+
+/** What of a configuration decides who may use what: these sections take effect without a restart. */
+export const POLICY_SECTIONS = [
+  'managed',
+  'models',
+  'auto_include_builtin_models',
+  'unknown_models',
+] as const satisfies readonly (keyof GatewayConfig)[];
+
+/** The policies in force. Each question is answered by one set as a whole; what was answered stays as it was. */
+export interface Policies extends PolicySet {
+  /** Puts those of a changed configuration in force: from now on they answer. */
+  adopt(changed: Pick<GatewayConfig, (typeof POLICY_SECTIONS)[number]>): void;
+}
+
+export function openPolicies(config: GatewayConfig, publicUrl: string): Policies {
+  let current = policySetOf(config, publicUrl);
+  return {
+    authorise: (caller, clientModel) => current.authorise(caller, clientModel),
+    allowedModels: (caller) => current.allowedModels(caller),
+    settingsOf: (caller) => current.settingsOf(caller),
+    desktopOf: (caller) => current.desktopOf(caller),
+    adopt({ managed, models, auto_include_builtin_models, unknown_models }) {
+      const changed = { managed, models, auto_include_builtin_models, unknown_models };
+      current = policySetOf({ ...config, ...changed }, publicUrl);
+    },
+  };
+}
+
+function policySetOf(config: GatewayConfig, publicUrl: string): PolicySet {
+  return createPolicySet({
+    policies: policies(config),
+    catalog: createCatalog(catalogOptions(config), builtinModels()),
+    push: NOTHING_PUSHED,
+    desktop: { publicUrl, forwardsTelemetry: false },
+  });
+}
