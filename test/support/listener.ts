@@ -58,7 +58,7 @@ export async function startListener(
   };
 }
 
-type RouteOptions = Partial<Pick<Route, 'method' | 'path' | 'envelope'>>;
+type RouteOptions = Partial<Pick<Route, 'method' | 'path' | 'envelope' | 'changesState'>>;
 
 export function route(handle: Route['handle'], options: RouteOptions = {}): Route {
   return { method: 'GET', path: '/', envelope: 'messages', handle, ...options };
