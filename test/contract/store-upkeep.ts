@@ -24,12 +24,12 @@ export function upkeepContract(under: StoreUnderTest): void {
     await under.store.sweep(NOW + MINUTE - 1);
     expect(await under.store.grants.findByDevice('d', NOW)).toBeDefined();
     expect(await under.store.grants.findByUserCode('m', NOW)).toBeDefined();
-    expect(await under.store.rateCounters.peek('key', limit, NOW)).toMatchObject({ allowed: false });
+    expect(await under.store.rateCounters.hit('key', limit, NOW)).toMatchObject({ allowed: false });
     await under.store.sweep(NOW + MINUTE);
     // Asked as of before: what is still there would be found.
     expect(await under.store.grants.findByDevice('d', NOW)).toBeUndefined();
     expect(await under.store.grants.findByUserCode('m', NOW)).toBeUndefined();
-    expect(await under.store.rateCounters.peek('key', limit, NOW)).toMatchObject({ allowed: true });
+    expect(await under.store.rateCounters.hit('key', limit, NOW)).toMatchObject({ allowed: true });
   });
 
   it('sweeps revocations when the last token they concern has expired', async () => {
@@ -61,7 +61,7 @@ export function upkeepContract(under: StoreUnderTest): void {
       (i % 2 ? under.store : under.replica).sweep(NOW + MINUTE),
     );
     await Promise.all(sweeps);
-    expect(await under.store.rateCounters.peek('key-7', limit, NOW)).toMatchObject({ allowed: true });
+    expect(await under.store.rateCounters.hit('key-7', limit, NOW)).toMatchObject({ allowed: true });
   });
 
   it('sweeps and overlooks nothing that its own clock says still matters, however far ahead the gateway is', async () => {

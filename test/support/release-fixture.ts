@@ -86,8 +86,8 @@ export async function issueEverything({ url, provider }: ReleaseGateway): Promis
 
   const { tokens: failed } = await signIn('bob');
   const usual = provider.onRefresh;
-  provider.onRefresh = async ({ onReplaced }) => {
-    onReplaced?.(SUCCESSOR);
+  provider.onRefresh = async ({ onFailed }) => {
+    onFailed?.(SUCCESSOR);
     throw new CodedError('idp_unreachable', { detail: 'cut off' });
   };
   await flow.refresh(failed.refresh_token);

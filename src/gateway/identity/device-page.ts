@@ -39,34 +39,23 @@ export function createDevicePage(parts: DevicePageParts): {
   const record = (request: Accepted, result: string) =>
     audit('device.verify', request.requestId, { client_ip: request.clientIp, result });
 
-  const tooMany = (request: Accepted, retryAfterSeconds: number): CodedError => {
-    record(request, 'rate_limited');
-    return new CodedError('rate_limited', { facts: { retryAfterSeconds } });
-  };
-
-  /** A code is looked up only by a request that counts, and a miss always counts. */
+  /** A code is looked up only by a request that has been counted: guesses that come all at once get no further. */
   const find = async (
     request: Accepted,
     typed: string,
     counts: 'always' | 'when_missed',
   ): Promise<OpenGrant | undefined> => {
     const nowMs = clock.now();
-    const limited = await limits[counts === 'always' ? 'hit' : 'peek'](
-      'deviceVerify',
-      request.clientIp,
-      nowMs,
-    );
-    if (!limited.allowed) throw tooMany(request, limited.retryAfterSeconds);
+    const hit = await limits.hit('deviceVerify', request.clientIp, nowMs);
+    if (!hit.allowed) {
+      record(request, 'rate_limited');
+      throw new CodedError('rate_limited', { facts: { retryAfterSeconds: hit.retryAfterSeconds } });
+    }
     const letters = normalisedUserCode(typed);
     const grant = letters ? await grants.findPending({ userCode: letters }, nowMs) : undefined;
-    if (grant) return grant;
-    if (counts === 'when_missed') {
-      // Of many guesses at the same moment, those above the limit learn nothing.
-      const counted = await limits.hit('deviceVerify', request.clientIp, nowMs);
-      if (!counted.allowed) throw tooMany(request, counted.retryAfterSeconds);
-    }
-    record(request, 'not_found');
-    return undefined;
+    if (!grant) record(request, 'not_found');
+    else if (counts === 'when_missed') await limits.giveBack('deviceVerify', request.clientIp, hit);
+    return grant;
   };
 
   return {

@@ -178,10 +178,8 @@ export async function createOpenIdProvider(
     };
   };
 
-  const tellOfSuccessor = async ({ refreshToken, onReplaced }: SessionToRefresh): Promise<void> => {
-    const successor = await tokens.successor(refreshToken);
-    if (successor !== undefined) onReplaced?.(successor);
-  };
+  const tellOfSuccessor = async ({ refreshToken, onFailed }: SessionToRefresh): Promise<void> =>
+    onFailed?.(await tokens.successor(refreshToken));
 
   return {
     issuer: document.issuer,
@@ -217,10 +215,8 @@ export async function createOpenIdProvider(
         return renewed;
       } catch (error) {
         if (isCodedError(error, 'sign_in_refused')) tokens.forget(session.refreshToken);
-        else {
-          if (isCodedError(error)) outages.report(error);
-          tellOfSuccessor(session);
-        }
+        else if (isCodedError(error)) outages.report(error);
+        tellOfSuccessor(session);
         throw error;
       }
     },

@@ -24,8 +24,11 @@ export interface IdentityProvider {
 export interface SessionToRefresh {
   readonly refreshToken: string;
   readonly claims: IdentityClaims;
-  /** Called when the refresh has failed although the provider replaced its token, at once or when its late answer says so. */
-  readonly onReplaced?: (successor: string) => void;
+  /**
+   * Called when the refresh has failed and no request of it is under way any more, which may be later: with the token that
+   * the provider has put in the place of the one it was shown, if it has.
+   */
+  readonly onFailed?: (successor: string | undefined) => void;
 }
 
 export interface AuthorizationRequest {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { TokenResponse } from '../../kernel/protocol.ts';
 import type { RefreshNotes } from '../store/ports.ts';
@@ -27,12 +28,22 @@ export interface RefreshNote {
   readonly providerToken: string | undefined;
 }
 
+const NOTHING: RefreshNote = { answer: undefined, providerToken: undefined };
+
 /** What the processes of a gateway tell each other of a refresh token that may be shown again, if the store can be asked. */
 export interface RefreshNotebook {
-  find(tokenHash: string, nowMs: number): Promise<RefreshNote | undefined>;
+  /**
+   * What has been noted. Without an answer among it the token is this process's to renew, until it notes what came of it or
+   * releases it; `taken` while another process renews it.
+   */
+  take(tokenHash: string, nowMs: number): Promise<RefreshNote | 'taken'>;
+  release(tokenHash: string): Promise<void>;
   noteAnswer(tokenHash: string, answer: TokenResponse, untilMs: number): Promise<void>;
   noteProviderToken(tokenHash: string, providerToken: string, untilMs: number): Promise<void>;
 }
+
+/** Longer than a refresh may take; a process that dies over one leaves its session alone for no longer than this. */
+const CLAIM_MS = 10_000;
 
 export function createRefreshNotebook(store: RefreshNotes, ring: KeyRing, briefly: Briefly): RefreshNotebook {
   const sealer = createSealer(ring, ({ refresh }) => refresh, 'note+jwe');
@@ -41,13 +52,29 @@ export function createRefreshNotebook(store: RefreshNotes, ring: KeyRing, briefl
     await briefly(sealer.seal(contents).then((sealed) => store.put(contents.of, sealed, untilMs)));
   };
 
+  const owner = randomUUID();
+
+  /** In this order: what is noted before the claim is won is read after it. */
+  const claimAndFind = async (tokenHash: string, nowMs: number) => {
+    const isMine = await store.claim(tokenHash, owner, { nowMs, lifeMs: CLAIM_MS });
+    return { isMine, sealed: await store.find(tokenHash, nowMs) };
+  };
+
+  const open = async (tokenHash: string, sealed: string | undefined): Promise<RefreshNote> => {
+    const parsed = Contents.safeParse(sealed && (await sealer.open(sealed)));
+    if (!parsed.success || parsed.data.of !== tokenHash) return NOTHING;
+    const { answer, providerToken } = parsed.data;
+    return { answer: answer && tokenResponse(answer), providerToken };
+  };
+
   return {
-    async find(tokenHash, nowMs) {
-      const sealed = await briefly(store.find(tokenHash, nowMs));
-      const parsed = Contents.safeParse(sealed && (await sealer.open(sealed)));
-      if (!parsed.success || parsed.data.of !== tokenHash) return undefined;
-      const { answer, providerToken } = parsed.data;
-      return { answer: answer && tokenResponse(answer), providerToken };
+    async take(tokenHash, nowMs) {
+      const found = await briefly(claimAndFind(tokenHash, nowMs));
+      const note = await open(tokenHash, found?.sealed);
+      return found?.isMine === false && !note.answer ? 'taken' : note;
+    },
+    async release(tokenHash) {
+      await briefly(store.release(tokenHash, owner));
     },
     noteAnswer: (tokenHash, answer, untilMs) => put({ of: tokenHash, answer: { ...answer } }, untilMs),
     noteProviderToken: (tokenHash, providerToken, untilMs) => put({ of: tokenHash, providerToken }, untilMs),

@@ -11,7 +11,7 @@ export interface RefreshOutcomes {
   /** Not a refresh token of this gateway, or one that has expired. */
   unknown(request: Accepted): CodedError;
   over(request: Accepted, token: RefreshToken, reason: string): CodedError;
-  /** The token has just been replaced, and the answer that said so cannot be found yet. The provider must not see it again. */
+  /** The token has just been replaced, or is being replaced elsewhere, and that answer cannot be found yet. The provider must not see it again. */
   justReplaced(request: Accepted, token: RefreshToken): CodedError;
   /** What a failure means for the client: `invalid_grant` when it is about the person, else `temporarily_unavailable`. */
   failed(request: Accepted, token: RefreshToken, error: unknown): CodedError;

@@ -56,10 +56,14 @@ export function createRefresh(parts: RefreshParts): Refresh {
     provider.refresh({
       refreshToken: newest ?? token.providerToken,
       claims: token.claims,
-      onReplaced(successor) {
+      onFailed(successor) {
         const untilMs = Math.min(token.expiresAtMs, clock.now() + REPLACED_MS);
-        notes.noteProviderToken(tokenHash, successor, untilMs).catch((error: unknown) => {
-          log.error(`the provider's new refresh token could not be noted: ${String(error)}`);
+        const noted =
+          successor === undefined
+            ? notes.release(tokenHash)
+            : notes.noteProviderToken(tokenHash, successor, untilMs);
+        noted.catch((error: unknown) => {
+          log.error(`what came of a failed refresh could not be noted: ${String(error)}`);
         });
       },
     });
@@ -69,17 +73,18 @@ export function createRefresh(parts: RefreshParts): Refresh {
     rows.refuseRevoked(request, token);
     const [wasReplaced, note] = await Promise.all([
       rows.wasReplaced(request, token),
-      notes.find(tokenHash, clock.now()),
+      notes.take(tokenHash, clock.now()),
     ]);
-    if (note?.answer) return { tokens: note.answer, isRepeated: true };
+    if (note === 'taken') throw outcomes.justReplaced(request, token);
+    if (note.answer) return { tokens: note.answer, isRepeated: true };
     if (wasReplaced) throw outcomes.justReplaced(request, token);
-    const { claims, refreshToken } = await askProvider(shown, note?.providerToken);
+    const { claims, refreshToken } = await askProvider(shown, note.providerToken);
     const nowMs = clock.now();
     const refreshExpiresAtMs = nowMs + parts.refreshTtlMs;
     const tokens = await issue({
       sid: token.sid,
       claims,
-      providerToken: refreshToken ?? note?.providerToken ?? token.providerToken,
+      providerToken: refreshToken ?? note.providerToken ?? token.providerToken,
       number: token.number + 1,
       signedInAtMs: token.signedInAtMs,
       refreshExpiresAtMs,

@@ -1,5 +1,5 @@
 import { parseIpAddress } from '../../kernel/ip-address.ts';
-import type { RateCounters, RateLimit } from '../store/ports.ts';
+import type { RateCounters, RateHit, RateLimit } from '../store/ports.ts';
 
 export interface SignInLimits {
   readonly deviceAuthorization: RateLimit;
@@ -14,9 +14,8 @@ export function createSignInLimits(counters: RateCounters, limits: SignInLimits)
   return {
     hit: (name: LimitName, clientIp: string, nowMs: number) =>
       counters.hit(key(name, clientIp), limits[name], nowMs),
-    /** Whether another hit would be allowed, without counting one. */
-    peek: (name: LimitName, clientIp: string, nowMs: number) =>
-      counters.peek(key(name, clientIp), limits[name], nowMs),
+    giveBack: (name: LimitName, clientIp: string, hit: RateHit) =>
+      counters.giveBack(key(name, clientIp), hit),
   };
 }
 

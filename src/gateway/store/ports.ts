@@ -68,19 +68,17 @@ export interface RateLimit {
   readonly windowSeconds: number;
 }
 
+export interface RateHit {
+  readonly allowed: boolean;
+  readonly retryAfterSeconds: number;
+  readonly windowEndsMs: number;
+}
+
 export interface RateCounters {
-  /** What `hit` would say, without counting. */
-  peek(
-    key: string,
-    limit: RateLimit,
-    nowMs: number,
-  ): Promise<{ readonly allowed: boolean; readonly retryAfterSeconds: number }>;
   /** Counts one hit in the fixed window of `key`; atomic over all replicas. */
-  hit(
-    key: string,
-    limit: RateLimit,
-    nowMs: number,
-  ): Promise<{ readonly allowed: boolean; readonly retryAfterSeconds: number }>;
+  hit(key: string, limit: RateLimit, nowMs: number): Promise<RateHit>;
+  /** Takes a hit back, as long as its window lasts. */
+  giveBack(key: string, hit: RateHit): Promise<void>;
 }
 
 /** No email, name, group or address is kept here. */
@@ -142,9 +140,20 @@ export interface Sessions {
 
 /** What became of refresh tokens that may be shown again. `sealed` is opaque to the store (encrypted by identity). */
 export interface RefreshNotes {
-  /** In the place of what was noted before. `tokenHash` is the SHA-256 of the refresh token, base64url. */
+  /** In the place of what was noted before, and of any claim. `tokenHash` is the SHA-256 of the refresh token, base64url. */
   put(tokenHash: string, sealed: string, expiresAtMs: number): Promise<void>;
   find(tokenHash: string, nowMs: number): Promise<string | undefined>;
+  /**
+   * Keeps a token for one owner until something is noted of it, the owner releases it, or its time is up. False while
+   * another has it; the owner may claim it again.
+   */
+  claim(
+    tokenHash: string,
+    owner: string,
+    time: { readonly nowMs: number; readonly lifeMs: number },
+  ): Promise<boolean>;
+  /** Does nothing to the claim of another. */
+  release(tokenHash: string, owner: string): Promise<void>;
 }
 
 export type RevocationTarget = { readonly sid: string } | { readonly sub: string } | { readonly all: true };

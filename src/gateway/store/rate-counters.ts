@@ -1,5 +1,5 @@
 import type { Database } from './database.ts';
-import type { RateCounters, RateLimit } from './ports.ts';
+import type { RateCounters } from './ports.ts';
 
 interface WindowRow {
   readonly count: number;
@@ -11,29 +11,26 @@ interface WindowRow {
  * by a clock that was ahead, and counts as over: nobody waits until that time comes.
  */
 export function createRateCounterStore(database: Database): RateCounters {
-  const judged = (allowed: boolean, windowEndsMs: number, nowMs: number) => ({
-    allowed,
-    retryAfterSeconds: allowed ? 0 : Math.max(1, Math.ceil((windowEndsMs - nowMs) / 1000)),
-  });
   return {
-    async hit(key: string, { max, windowSeconds }: RateLimit, nowMs: number) {
-      const windowEndsMs = nowMs + windowSeconds * 1000;
+    async hit(key, { max, windowSeconds }, nowMs) {
       const [row] = await database.query<WindowRow>(
         `insert into kv (key, value, expires_at) values ($1, '1', $2)
          on conflict (key) do update set
            value = case when kv.expires_at > $3 and kv.expires_at <= $4 then to_jsonb((kv.value #>> '{}')::bigint + 1) else '1'::jsonb end,
            expires_at = case when kv.expires_at > $3 and kv.expires_at <= $4 then kv.expires_at else excluded.expires_at end
          returning (value #>> '{}')::float8 as count, expires_at::float8 as expires_at`,
-        [`rate:${key}`, windowEndsMs, nowMs, latestEndMs(windowSeconds, nowMs)],
+        [`rate:${key}`, nowMs + windowSeconds * 1000, nowMs, latestEndMs(windowSeconds, nowMs)],
       );
-      return judged((row?.count ?? 1) <= max, row?.expires_at ?? windowEndsMs, nowMs);
+      const { count, expires_at: windowEndsMs } = row ?? { count: 1, expires_at: nowMs };
+      const allowed = count <= max;
+      const retryAfterSeconds = allowed ? 0 : Math.max(1, Math.ceil((windowEndsMs - nowMs) / 1000));
+      return { allowed, retryAfterSeconds, windowEndsMs };
     },
-    async peek(key: string, { max, windowSeconds }: RateLimit, nowMs: number) {
-      const [row] = await database.query<WindowRow>(
-        `select (value #>> '{}')::float8 as count, expires_at::float8 as expires_at from kv where key = $1 and expires_at > $2 and expires_at <= $3`,
-        [`rate:${key}`, nowMs, latestEndMs(windowSeconds, nowMs)],
+    async giveBack(key, { windowEndsMs }) {
+      await database.query(
+        `update kv set value = to_jsonb(greatest((value #>> '{}')::bigint - 1, 0)) where key = $1 and expires_at = $2`,
+        [`rate:${key}`, windowEndsMs],
       );
-      return judged((row?.count ?? 0) < max, row?.expires_at ?? nowMs + windowSeconds * 1000, nowMs);
     },
   };
 }

@@ -262,6 +262,17 @@ describe('the limit of submissions', () => {
     expect(guesses.filter(({ status }) => status === 429)).toHaveLength(27);
   });
 
+  it('lets no more guesses through while the link of an open grant is looked up', async () => {
+    const from = '203.0.113.25';
+    const guess = () => show('BCDF-GHJK', from);
+    const guesses: number[] = [];
+    gateway.store.before('grants.findByUserCode', async () => {
+      guesses.push(...(await statuses(guess, guess, guess)));
+    });
+    expect((await show(grant.user_code, from)).status).toBe(200);
+    expect(guesses).toEqual([400, 400, 429]);
+  });
+
   it('counts IPv6 addresses by their /64', async () => {
     const wrong = (from: string) => () => show('BCDF-GHJK', from);
     expect(

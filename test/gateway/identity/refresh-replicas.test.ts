@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TokenResponse } from '../../../src/kernel/protocol.ts';
@@ -8,6 +9,7 @@ let gateway: IdentityGateway;
 let other: Replica;
 let flow: ReturnType<typeof createDeviceFlow>;
 let tokens: Required<TokenResponse>;
+let askedBefore: number;
 
 beforeAll(async () => {
   gateway = await startIdentityGateway();
@@ -18,6 +20,7 @@ beforeEach(async () => {
   tokens = await flow.signIn();
   gateway.clock.advance(50 * 60_000);
   other = await gateway.replica(gateway.clock);
+  askedBefore = gateway.idp.requests.length;
 });
 afterEach(async () => {
   gateway.store.condition = 'up';
@@ -28,7 +31,8 @@ afterEach(async () => {
 const here = (token = tokens.refresh_token) => flow.refresh(token);
 const there = (token = tokens.refresh_token) => flow.refresh(token, other.url);
 const lastRefresh = () => gateway.eventsOf('session.refresh').at(-1);
-const shownToProvider = () => gateway.idp.requests.flatMap(({ form }) => form.getAll('refresh_token'));
+const shownToProvider = () =>
+  gateway.idp.requests.slice(askedBefore).flatMap(({ form }) => form.getAll('refresh_token'));
 /** The provider rotates its token, but its answer is of no use. */
 const garbleIdTokens = () =>
   gateway.idp.intercept('/token', async (_request, original) => {
@@ -86,6 +90,62 @@ describe('a refresh token shown again at another replica', () => {
 
   it('does not wait for a store that is down', async () => {
     gateway.store.condition = 'down';
+    expect((await there()).status).toBe(200);
+  });
+});
+
+describe('a refresh token shown at two replicas at once', () => {
+  it('is shown to the provider once, and the session goes on at both', async () => {
+    const answered = Promise.withResolvers<void>();
+    gateway.idp.intercept('/token', async (_request, original) => {
+      const answer = await original();
+      await answered.promise;
+      return answer;
+    });
+    const asked = gateway.idp.asked('/token');
+    const first = here();
+    await asked;
+    const second = await there();
+    expect([second.status, second.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(String(second.json['error_description'])).toContain('your session goes on');
+    expect(lastRefresh()).toMatchObject({ result: 'unavailable', reason: 'just_replaced' });
+    answered.resolve();
+    const { status, text } = await first;
+    expect(status).toBe(200);
+    gateway.idp.intercept('/token', undefined);
+    const again = await there();
+    expect([again.status, again.text]).toEqual([200, text]);
+    await expectToLive(again);
+  });
+
+  it('again and again gets one answer', async () => {
+    const answers = await Promise.all([here(), there(), here(), there()]);
+    const texts = answers.filter(({ status }) => status === 200).map(({ text }) => text);
+    expect(new Set(texts).size).toBe(1);
+    expect(answers.filter(({ status }) => status !== 200 && status !== 503)).toEqual([]);
+    const again = await there();
+    expect(again.text).toBe(texts[0]);
+    await expectToLive(again);
+  });
+
+  it.each([
+    ['could not be asked', { status: 500, body: {} }, 503, 200],
+    ['refused the person', { status: 400, body: { error: 'login_required' } }, 401, 200],
+  ])('is free for the other as soon as the provider %s', async (_what, tokenAnswer, failed, next) => {
+    gateway.idp.intercept('/token', () => tokenAnswer);
+    const released = gateway.store.answered('refreshNotes.release');
+    expect((await here()).status).toBe(failed);
+    await released;
+    gateway.idp.intercept('/token', undefined);
+    expect((await there()).status).toBe(next);
+  });
+
+  it('is free for the other ten seconds after a process has died over it', async () => {
+    const hash = createHash('sha256').update(tokens.refresh_token).digest('base64url');
+    const time = { nowMs: gateway.clock.now(), lifeMs: 10_000 };
+    expect(await gateway.store.refreshNotes.claim(hash, 'a process that died', time)).toBe(true);
+    expect((await there()).status).toBe(503);
+    gateway.clock.advance(10_000);
     expect((await there()).status).toBe(200);
   });
 });

@@ -38,7 +38,8 @@ const methods: Readonly<Record<string, () => Promise<unknown>>> = {
   'grants.findByUserCode': () => store.grants.findByUserCode('mac', NOW),
   'grants.update': () => store.grants.update('device', 1, { state: 'approved' }),
   'rateCounters.hit': () => store.rateCounters.hit('key', limit, NOW),
-  'rateCounters.peek': () => store.rateCounters.peek('key', limit, NOW),
+  'rateCounters.giveBack': () =>
+    store.rateCounters.giveBack('key', { allowed: true, retryAfterSeconds: 0, windowEndsMs: NOW }),
   'sessions.create': () => store.sessions.create(session),
   'sessions.find': () => store.sessions.find('s'),
   'sessions.renew': () =>
@@ -49,6 +50,10 @@ const methods: Readonly<Record<string, () => Promise<unknown>>> = {
   'sessions.revoke': () => store.sessions.revoke({ sid: 's' }, NOW, NOW + DAY),
   'revocations.add': () => store.revocations.add({ target: { sid: 's' }, sinceMs: NOW, untilMs: NOW + DAY }),
   'revocations.listAfter': () => store.revocations.listAfter(undefined, NOW),
+  'refreshNotes.put': () => store.refreshNotes.put('hash', 'sealed', NOW),
+  'refreshNotes.find': () => store.refreshNotes.find('hash', NOW),
+  'refreshNotes.claim': () => store.refreshNotes.claim('hash', 'owner', { nowMs: NOW, lifeMs: DAY }),
+  'refreshNotes.release': () => store.refreshNotes.release('hash', 'owner'),
   ping: () => store.ping(AbortSignal.timeout(60_000)),
   sweep: () => store.sweep(NOW),
 };
