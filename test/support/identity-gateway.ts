@@ -97,9 +97,9 @@ export async function startIdentityGateway(
     await identity.start();
     return {
       ...identity,
-      stop() {
-        identity.stop();
+      async stop() {
         provider.close();
+        await identity.stop();
       },
     };
   };
@@ -158,7 +158,7 @@ export async function startIdentityGateway(
       return {
         url: listener.url,
         async close() {
-          instance.stop();
+          await instance.stop();
           await listener.close();
         },
       };
@@ -188,6 +188,7 @@ function routesOf({ handlers, authenticate }: Identity, store: BreakableStore) {
     managedSettings: () => undefined,
     desktopBootstrap: () => undefined,
     inference: async (_endpoint, _request, reply, caller) => reply.json(200, caller),
+    protocol: () => (_request, reply) => reply.send(200, {}),
   });
   return [
     ...routes,
@@ -195,6 +196,7 @@ function routesOf({ handlers, authenticate }: Identity, store: BreakableStore) {
       method: 'GET',
       path: '/probe',
       envelope: 'messages',
+      guard: 'open',
       handle: async (request, reply) =>
         reply.json(200, await authenticate(request, { acceptsApiKeyHeader: false })),
     } satisfies (typeof routes)[number],

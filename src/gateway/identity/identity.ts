@@ -69,7 +69,7 @@ export interface Identity {
   readonly errorPage: (error: unknown, request: Accepted, reply: Reply) => void;
   /** Loads what has been revoked and keeps up with it. */
   start(): Promise<void>;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 const LEEWAY_MS = 60_000;
@@ -104,8 +104,9 @@ export function createIdentity(
     formActionOrigins: [provider.authorizationOrigin, ...options.formActionOrigins],
     isPractice: options.isPractice,
   });
+  const briefly = createBriefly(clock);
   const longestTokenMs = Math.max(accessTtlMs, refreshTtlMs) + LEEWAY_MS;
-  const revocations = createRevocationList({ store, clock, log, longestTokenMs });
+  const revocations = createRevocationList({ store, briefly, clock, log, longestTokenMs });
   const lastSeen = createLastSeen(store.sessions, clock);
   const publicOrigin = new URL(publicUrl).origin;
 
@@ -124,7 +125,6 @@ export function createIdentity(
   });
   const callback = createCallback({ grants, binding, provider, pages, audit, log, clock });
   const redeem = createRedeem({ grants, store, issue, accessTtlMs, refreshTtlMs, audit, log, clock });
-  const briefly = createBriefly(clock);
   const refresh = createRefresh({
     refreshTokens,
     provider,
@@ -171,9 +171,9 @@ export function createIdentity(
       await revocations.start();
       lastSeen.start();
     },
-    stop() {
-      revocations.stop();
+    async stop() {
       lastSeen.stop();
+      await revocations.stop();
     },
   };
 }

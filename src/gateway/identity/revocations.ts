@@ -2,6 +2,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { CodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Revocation, Revocations, RevocationTarget, Sessions } from '../store/ports.ts';
+import type { Briefly } from './briefly.ts';
 
 /** How often each replica asks for new revocations; well below the five seconds that are promised. */
 const POLL_INTERVAL_MS = 1_000;
@@ -15,11 +16,13 @@ export interface RevocationList {
    */
   revoke(target: RevocationTarget): Promise<number>;
   start(): Promise<void>;
-  stop(): void;
+  /** Tries once more to write what waits, for half a second at most, and logs how much is lost with the process. */
+  stop(): Promise<void>;
 }
 
 export interface RevocationParts {
   readonly store: { readonly revocations: Revocations; readonly sessions: Sessions };
+  readonly briefly: Briefly;
   readonly clock: Clock;
   readonly log: Log;
   /** The longest that any token issued now can live. */
@@ -36,7 +39,13 @@ interface Remembered {
  * Keeps every revocation that still matters in memory; goes on from there while the store is down. A calendar that is set
  * ahead and back again signs nobody in again: what was heard of is remembered for as long as a token can live from then on.
  */
-export function createRevocationList({ store, clock, log, longestTokenMs }: RevocationParts): RevocationList {
+export function createRevocationList({
+  store,
+  briefly,
+  clock,
+  log,
+  longestTokenMs,
+}: RevocationParts): RevocationList {
   const bySid = new Map<string, Remembered>();
   const bySub = new Map<string, Remembered>();
   let everyone: Remembered | undefined;
@@ -44,6 +53,7 @@ export function createRevocationList({ store, clock, log, longestTokenMs }: Revo
   /** Made while the store was down. */
   let unwritten: Revocation[] = [];
   const stopping = new AbortController();
+  let polling = Promise.resolve();
 
   const remember = ({ target, sinceMs, untilMs }: Revocation): void => {
     const keptMs = Math.max(longestTokenMs, untilMs - clock.now());
@@ -89,6 +99,17 @@ export function createRevocationList({ store, clock, log, longestTokenMs }: Revo
     }
   };
 
+  const writeOnceMore = async (): Promise<void> => {
+    for (const revocation of unwritten) {
+      const isWritten = await write(revocation).then(
+        () => true,
+        // Whatever keeps it: what is left is counted and logged.
+        () => false,
+      );
+      if (isWritten) unwritten = unwritten.filter((other) => other !== revocation);
+    }
+  };
+
   return {
     isRevoked(sid, sub, issuedAtMs) {
       if (bySid.size > 0 && bySid.has(sid)) return true;
@@ -115,9 +136,16 @@ export function createRevocationList({ store, clock, log, longestTokenMs }: Revo
     },
     async start() {
       await poll();
-      void pollForever();
+      polling = pollForever();
     },
-    stop: () => stopping.abort(),
+    async stop() {
+      stopping.abort();
+      await briefly(polling.then(writeOnceMore));
+      if (unwritten.length === 0) return;
+      log.error(
+        `sign-outs that could not be written before the stop: ${unwritten.length}; those sessions are open again, sign them out once more when the store is back`,
+      );
+    },
   };
 }
 

@@ -164,6 +164,53 @@ describe('signing out while the store is down', () => {
   });
 });
 
+describe('a process that stops with sign-outs to write', () => {
+  let replica: Replica;
+  let theirClock: ManualClock;
+  beforeEach(async () => {
+    theirClock = createManualClock(gateway.clock.now());
+    replica = await gateway.replica(theirClock);
+    gateway.store.condition = 'down';
+    expect((await flow.revoke(tokens.access_token, replica.url)).status).toBe(503);
+  });
+  const lost = () =>
+    gateway.log.lines.filter((line) => line.includes('could not be written before the stop'));
+
+  it('writes them when the store is back', async () => {
+    const before = lost().length;
+    gateway.store.condition = 'up';
+    await replica.close();
+    expect((await gateway.session(sid))?.revokedAtMs).toEqual(expect.any(Number));
+    expect(lost()).toHaveLength(before);
+  });
+
+  it('logs how many are lost when it is not', async () => {
+    const second = await flow.revoke((await signInBefore()).refresh_token, replica.url);
+    expect(second.status).toBe(503);
+    await replica.close();
+    expect(lost().at(-1)).toMatch(/^error sign-outs that could not be written before the stop: 2;/);
+    expect((await gateway.session(sid))?.revokedAtMs).toBeUndefined();
+  });
+
+  it('waits half a second for a store that says nothing', async () => {
+    gateway.store.condition = 'silent';
+    const before = lost().length;
+    const closed = replica.close();
+    expect(await theirClock.sleeper()).toBe(500);
+    theirClock.advance(500);
+    await closed;
+    expect(lost()).toHaveLength(before + 1);
+  });
+
+  /** A session that began while the store was up. */
+  async function signInBefore() {
+    gateway.store.condition = 'up';
+    const another = await flow.signIn();
+    gateway.store.condition = 'down';
+    return another;
+  }
+});
+
 const revocationOf = (target: RevocationTarget) => ({
   target,
   sinceMs: gateway.clock.now(),
