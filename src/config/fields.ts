@@ -36,10 +36,10 @@ export function whole(min: number, max: number) {
   return z.int({ error }).min(min, { error }).max(max, { error });
 }
 
-/** A number above zero, of `max` at most. */
-export function positive(max: number) {
-  const error = `must be a number above 0 and of ${max} at most`;
-  return z.number({ error }).gt(0, { error }).max(max, { error });
+/** A number within a range, both ends included. */
+export function numeric(min: number, max: number) {
+  const error = `must be a number from ${min} to ${max}`;
+  return z.number({ error }).min(min, { error }).max(max, { error });
 }
 
 export function listOf<S extends z.ZodType>(element: S, expected: string) {

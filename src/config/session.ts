@@ -1,12 +1,16 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of gateway.yaml
 import { z } from 'zod';
 import { type Secret, secret } from '../kernel/secret.ts';
-import { listOf, positive } from './fields.ts';
+import { listOf, numeric } from './fields.ts';
 import type { Valid } from './read-shape.ts';
 import type { Report } from './report.ts';
 
 const NEW_SECRET = 'make one with `sallyport rotate-secret --print`';
 const MIN_BYTES = 32;
+/** Six minutes: clients renew an access token five minutes before its end. */
+const LEAST_HOURS = 0.1;
+/** A quarter of an hour, so that there is time to renew. */
+const LEAST_DAYS = 0.01;
 /** Words of secrets that stand in documentation; a random one holds none of them. */
 const EXAMPLE =
   /change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|(?:your|insert|example)[-_ ]?(?:\w+[-_ ])?(?:secret|key)|^<.*>$/i;
@@ -39,14 +43,14 @@ export const sessionShape = z
           'At least 32 bytes. Of a list the first signs and all verify; `sallyport rotate-secret` changes it without ending sessions.',
         examples: ['${SALLYPORT_JWT_SECRET}', ['${NEW_JWT_SECRET}', '${OLD_JWT_SECRET}']],
       }),
-    ttl_hours: positive(8_760)
+    ttl_hours: numeric(LEAST_HOURS, 8_760)
       .default(1)
       .meta({
         title: 'Session length',
         description: 'How long an access token lives, in hours.',
         examples: [1, 0.5],
       }),
-    refresh_ttl_days: positive(3_650).default(30).meta({
+    refresh_ttl_days: numeric(LEAST_DAYS, 3_650).default(30).meta({
       title: 'Refresh length',
       description: 'How long a refresh token lives, in days.',
     }),

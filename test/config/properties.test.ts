@@ -98,7 +98,7 @@ const written = fc
     proxies: fc.array(block, { maxLength: 3 }),
     claims: words,
     groups: words,
-    ttlHours: fc.double({ min: 0.01, max: 100, noNaN: true }),
+    ttlHours: fc.double({ min: 0.1, max: 100, noNaN: true }),
     names: fc.uniqueArray(word, { minLength: 1, maxLength: 4 }),
     headers: fc.dictionary(
       word.map((name) => `x-t-${name}`),

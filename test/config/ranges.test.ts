@@ -57,22 +57,22 @@ describe.each(numbers)('%s', (path, smallest, largest) => {
 });
 
 describe.each([
-  ['session.ttl_hours', 8_760],
-  ['session.refresh_ttl_days', 3_650],
-])('%s', (path, largest) => {
+  ['session.ttl_hours', 0.1, 8_760],
+  ['session.refresh_ttl_days', 0.01, 3_650],
+])('%s', (path, smallest, largest) => {
   const key = path.replace('session.', '');
   const text = (value: string) =>
     fileWith({
       session: `session: { jwt_secret: n0TUx9tPRcZQbOcUJRHdkWhHkWbiX0bkgVQW5FJmJ1s, ${key}: ${value} }\n`,
     });
 
-  it.each(['0.001', '1', String(largest)])('takes %s', (value) => {
+  it.each([String(smallest), '1', String(largest)])('takes %s', (value) => {
     expect(errorsOf(text(value))).toEqual([]);
   });
 
-  it.each(['0', '-1', String(largest + 1), 'soon'])('refuses %s', (value) => {
+  it.each(['0', '-1', String(smallest / 1000), String(largest + 1), 'soon'])('refuses %s', (value) => {
     expect(errorsOf(text(value))).toEqual([
-      expect.stringContaining(`${path} must be a number above 0 and of ${largest} at most, found `),
+      expect.stringContaining(`${path} must be a number from ${smallest} to ${largest}, found `),
     ]);
   });
 });
