@@ -16,6 +16,7 @@ import type { Report } from './report.ts';
 import { checkSession, sessionShape } from './session.ts';
 import { shutdownShape } from './shutdown.ts';
 import { checkStore, storeShape } from './store.ts';
+import { checkTelemetry, telemetryShape } from './telemetry.ts';
 import { timeoutsShape } from './timeouts.ts';
 import { checkUpstreams, upstreamsShape } from './upstreams/upstreams.ts';
 
@@ -44,6 +45,7 @@ export const gatewayConfigShape = z
     shutdown: shutdownShape.prefault({}),
     log: logShape.prefault({}),
     metrics: metricsShape.prefault({}),
+    telemetry: telemetryShape.prefault({}),
     load_test_mode: loadTestModeShape.optional(),
   })
   .meta({ title: 'gateway.yaml', description: 'Configuration of a Sallyport gateway.' });
@@ -84,6 +86,7 @@ export function checkRelations(
   checkManaged(config.managed, oidc?.allowed_email_domains, judge, report);
   checkLimits(config.limits, report);
   checkMetrics(config.metrics, report);
+  checkTelemetry(config.telemetry, config.limits, allowsLoopback, report);
   const isForwardedTo = listen?.trusted_proxies?.length !== 0 || report.has(['listen', 'public_url']);
   checkAccessControl(config.access_control, isLoopback(listen?.host ?? '') && !isForwardedTo, report);
 }

@@ -65,8 +65,7 @@ export const limitsShape = z
       .default(4 * 1024 * 1024)
       .meta({
         title: 'Telemetry size',
-        description: 'Largest telemetry body.',
-        isLater: true,
+        description: 'Largest telemetry body, as sent; above it 413.',
       }),
     per_developer: perDeveloperShape.optional(),
   })

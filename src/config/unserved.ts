@@ -3,7 +3,7 @@ import type { ConfigNode, ListNode, MapNode } from './source-tree.ts';
 
 const MESSAGE = 'is not part of this version yet';
 
-const LATER_SECTIONS = new Set(['admin', 'enforcement', 'pricing', 'telemetry']);
+const LATER_SECTIONS = new Set(['admin', 'enforcement', 'pricing']);
 
 /**
  * Takes out what the published surface has and this version does not serve, one problem each, so that nothing within is

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { OtlpSignal } from '../kernel/protocol.ts';
 
 /** A request that has passed the listener: address judged, URL and header limits kept, request id given. */
 export interface Accepted {
@@ -104,6 +105,14 @@ export type Audit = (event: AuditEventName, requestId: string | undefined, field
 
 /** `fetch` through the outbound guard; what identity and other rooms use for calls to the operator's URLs. */
 export type GuardedFetch = typeof fetch;
+
+/** What clients have to know of the telemetry that the gateway forwards. */
+export interface ForwardedTelemetry {
+  /** Whether a signal has a destination. */
+  readonly signals: Readonly<Record<OtlpSignal, boolean>>;
+  /** What all telemetry of clients is to carry, for `OTEL_RESOURCE_ATTRIBUTES`. */
+  readonly resourceAttributes: Readonly<Record<string, string>>;
+}
 
 /** One model a developer can name. */
 export interface CatalogModel {

@@ -1,4 +1,4 @@
-import { paths } from '../kernel/protocol.ts';
+import { OTLP_PATHS, type OtlpSignal, paths } from '../kernel/protocol.ts';
 import type { Accepted, Caller, Reply } from './exchange.ts';
 import type { createHealth } from './http/health.ts';
 import type { Handler, Route } from './http/router.ts';
@@ -13,21 +13,21 @@ export interface RouteParts {
   readonly managedSettings: CallerHandler;
   readonly desktopBootstrap: CallerHandler;
   readonly inference: Inference;
+  readonly telemetry: (signal: OtlpSignal) => CallerHandler;
 }
 
 type CallerHandler = (request: Accepted, reply: Reply, caller: Caller) => void | Promise<void>;
 
 /** Every endpoint: method, path, error envelope, guard and handler. */
 export function createRoutes(parts: RouteParts): readonly Route[] {
-  const { identity, health, models, managedSettings, desktopBootstrap, inference } = parts;
+  const { identity, health, models, managedSettings, desktopBootstrap, inference, telemetry } = parts;
   const { handlers, authenticate } = identity;
 
   /** No guard: anybody may ask. */
   const open = (handle: Handler): Handler => handle;
 
   /** A session token in `Authorization: Bearer`; on the Messages API's own paths also in `x-api-key`. */
-  const session = (handle: CallerHandler): Handler => {
-    const options = { acceptsApiKeyHeader: true };
+  const session = (handle: CallerHandler, options = { acceptsApiKeyHeader: true }): Handler => {
     return (request, reply) => {
       const caller = authenticate(request, options);
       return caller instanceof Promise
@@ -38,6 +38,8 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
 
   const infer = (endpoint: Parameters<Inference>[0]): Handler =>
     session((request, reply, caller) => inference(endpoint, request, reply, caller));
+
+  const relay = (signal: OtlpSignal): Handler => session(telemetry(signal), { acceptsApiKeyHeader: false });
 
   // biome-ignore format: one line an endpoint
   return [
@@ -61,5 +63,9 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
     { method: 'GET',  path: `${paths.models}/:id`,     envelope: 'messages', handle: session(models.one) },
     { method: 'GET',  path: paths.managedSettings,     envelope: 'messages', handle: session(managedSettings) },
     { method: 'GET',  path: paths.desktopBootstrap,    envelope: 'messages', handle: session(desktopBootstrap) },
+
+    { method: 'POST', path: OTLP_PATHS.metrics,        envelope: 'messages', handle: relay('metrics') },
+    { method: 'POST', path: OTLP_PATHS.logs,           envelope: 'messages', handle: relay('logs') },
+    { method: 'POST', path: OTLP_PATHS.traces,         envelope: 'messages', handle: relay('traces') },
   ];
 }

@@ -23,6 +23,7 @@ import {
   storeOptions,
 } from './doors/settings.ts';
 import { startSweeping } from './doors/sweeping.ts';
+import { openTelemetryRelay, type TelemetryDoor } from './doors/telemetry-relay.ts';
 import { readTlsFiles, type TlsFiles } from './doors/tls-files.ts';
 import { openUpstreams } from './doors/upstream-connections.ts';
 import { createAccessControl } from './http/access-control.ts';
@@ -125,6 +126,10 @@ async function openRooms(ground: Ground): Promise<Gateway> {
 
   const policies = openPolicies(config, ground.publicUrl);
   const inference = await openInference(ground, outbound, policies);
+  const { maxBufferedBytes } = bodyLimits(config, memoryLimitBytes(), settings.worker?.of);
+  const figures = metrics.telemetry;
+  const relayGround = { outbound, closing, figures, maxBufferedBytes, log, clock };
+  const telemetry = openTelemetryRelay(config, relayGround);
   const health = createHealth({
     ping: store.ping,
     isDraining: () => server.isDraining,
@@ -139,6 +144,7 @@ async function openRooms(ground: Ground): Promise<Gateway> {
     managedSettings: createManagedSettingsEndpoint({ settingsOf, version: settings.version, audit }),
     desktopBootstrap: createDesktopBootstrapEndpoint({ desktopOf, audit, clock }),
     inference,
+    telemetry: telemetry.endpoint,
   });
   const server = createHttpServer(serverOptions(config, tls), {
     handle: createRouter({ routes, errorPage: identity.errorPage }, log),
@@ -152,7 +158,7 @@ async function openRooms(ground: Ground): Promise<Gateway> {
     log,
     clock,
   });
-  return gatewayOf(ground, server, tls);
+  return gatewayOf(ground, server, tls, telemetry);
 }
 
 /** Everything that leaves for a configured address leaves through here. */
@@ -231,7 +237,12 @@ async function openInference(
 }
 
 /** The house with its door still shut. */
-function gatewayOf(ground: Ground, server: HttpServer, tls: TlsFiles | undefined): Gateway {
+function gatewayOf(
+  ground: Ground,
+  server: HttpServer,
+  tls: TlsFiles | undefined,
+  telemetry: TelemetryDoor,
+): Gateway {
   const { settings, config, publicUrl, journal, clock, closing } = ground;
   const { log, metrics } = journal;
   const { environment, worker } = settings;
@@ -260,7 +271,9 @@ function gatewayOf(ground: Ground, server: HttpServer, tls: TlsFiles | undefined
     async stop(hurry) {
       const graceMs = environment.drainTimeoutMs ?? config.shutdown.grace_seconds * 1000;
       const window = { delayMs: config.shutdown.delay_seconds * 1000, graceMs };
+      const endsAtMs = clock.monotonicMs() + window.delayMs + graceMs;
       await drain(server, window, hurry, { log, clock });
+      await telemetry.drain(endsAtMs - clock.monotonicMs(), hurry);
       await closing.close();
     },
   };

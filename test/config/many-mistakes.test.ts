@@ -53,7 +53,7 @@ shutdown: { delay_seconds: -1 }
 log:
   audit: syslog
   format: jsn
-telemetry: {}
+telemetry: { queue_bytes: 0 }
 models:
   - id: house
     upstream_model: { antropic: x }
@@ -96,7 +96,7 @@ describe('twenty', () => {
       '34:28 shutdown.delay_seconds',
       '36:10 log.audit',
       '37:11 log.format',
-      '38:1 telemetry',
+      '38:27 telemetry.queue_bytes',
       '41:33 models[0].upstream_model.antropic',
       '42:5 models[1].id',
       '43:17 unknown_models',

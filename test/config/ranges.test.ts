@@ -22,6 +22,7 @@ const numbers: readonly (readonly [path: string, smallest: number, largest: numb
   ['rate_limits.device_authorization.window_seconds', 1, 86_400],
   ['rate_limits.device_verify.max', 1, 1_000_000],
   ['rate_limits.device_verify.window_seconds', 1, 86_400],
+  ['telemetry.queue_bytes', 1, 2 ** 36],
   ['shutdown.delay_seconds', 0, 3_600],
   ['shutdown.grace_seconds', 0, 86_400],
 ];
@@ -85,6 +86,7 @@ describe('defaults', () => {
       device_verify: { max: 3, window_seconds: 600 },
     });
     expect(config.limits).toEqual({ max_request_bytes: 33_554_432, max_telemetry_bytes: 4_194_304 });
+    expect(config.telemetry).toEqual({ forward_to: [], queue_bytes: 67_108_864 });
     expect(config.timeouts).toEqual({ upstream_idle_ms: 600_000 });
     expect(config.shutdown).toEqual({ delay_seconds: 0, grace_seconds: 600 });
     expect(config.log).toEqual({ audit: 'stderr', format: 'text', on_audit_failure: 'continue' });

@@ -134,6 +134,16 @@ timeouts: { upstream_ttfb_ms: 120000, upstream_idle_ms: 600000 }
 access_control: { allow_cidrs: [10.0.0.0/8], deny_cidrs: [10.66.0.0/16] }
 shutdown: { delay_seconds: 10, grace_seconds: 600 }
 metrics: { listen: "127.0.0.1:9464" }
+telemetry:
+  forward_to:
+    - url: https://otel.corp.example.com/otlp
+      headers: { authorization: "Bearer \${TOKEN}" }
+      metrics: true
+      logs: true
+      traces: true
+    - { url: https://telemetry.googleapis.com, auth: { google: {} } }
+  queue_bytes: 67108864
+  resource_attributes: { deployment.environment: production }
 log: { audit: "file:/var/log/audit.jsonl", format: json, on_audit_failure: refuse }
 load_test_mode: { enabled: false, reply_tokens: 750, reply_seconds: 9.5 }
 `;
@@ -160,9 +170,7 @@ describe('a file with every key of this version', () => {
   it('is valid, with a warning for each key that nothing acts on, and no other', () => {
     expect(check(EVERYTHING, inputs)).toMatchObject({ kind: 'valid' });
     expect(warningsOf(EVERYTHING, inputs)).toEqual(
-      ['store.spool_dir', 'limits.max_telemetry_bytes'].map(
-        (key) => `${key} is accepted, but nothing in this version acts on it`,
-      ),
+      ['store.spool_dir'].map((key) => `${key} is accepted, but nothing in this version acts on it`),
     );
   });
 

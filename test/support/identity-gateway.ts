@@ -186,6 +186,7 @@ function routesOf({ handlers, authenticate }: Identity, store: BreakableStore) {
     health,
     models: createModelsEndpoint(() => []),
     managedSettings: () => undefined,
+    telemetry: () => () => undefined,
     desktopBootstrap: () => undefined,
     inference: async (_endpoint, _request, reply, caller) => reply.json(200, caller),
     protocol: () => (_request, reply) => reply.send(200, {}),

@@ -80,6 +80,7 @@ export async function startReleaseGateway(store: Store, clock: Clock): Promise<R
     health: createHealth({ ping: store.ping, isDraining: () => false, readinessGraceSeconds: 0, clock }),
     models: createModelsEndpoint(() => []),
     managedSettings: () => undefined,
+    telemetry: () => () => undefined,
     desktopBootstrap: () => undefined,
     inference: async (_endpoint, _request, reply, caller) => reply.json(200, caller),
   });

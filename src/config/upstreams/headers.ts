@@ -1,70 +1,19 @@
-import { z } from 'zod';
-import type { Report } from '../report.ts';
-import type { Path } from '../source-problem.ts';
+import { headerMap } from '../headers.ts';
 
-const VALUE = 'must be a string (put numbers and true/false in quotes)';
-
-const headerValue = z
-  .string({ error: VALUE })
-  .min(1, { error: 'must not be empty', abort: true })
-  .refine((value) => /^[\x20-\x7e]*$/.test(value), { error: 'must be printable ASCII', abort: true })
-  .refine((value) => value === value.trim(), { error: 'must not begin or end with a blank' })
-  .meta({ secret: true });
-
-export const headersShape = z
-  .record(z.string(), headerValue, { error: 'must be a map from header name to value' })
-  .default({})
-  .meta({
-    title: 'Headers',
-    description: 'Headers added to every request to this upstream.',
-    examples: [{ 'x-cost-centre': 'platform' }],
-  });
+export const headersShape = headerMap().meta({
+  title: 'Headers',
+  description: 'Headers added to every request to this upstream.',
+  examples: [{ 'x-cost-centre': 'platform' }],
+});
 
 /** Credentials, and what the request itself says. */
 const RESERVED = ['authorization', 'x-api-key', 'host', 'content-type', 'user-agent'];
 const RESERVED_PREFIXES = ['anthropic-', 'x-goog-', 'x-amz-', 'x-amzn-'];
-/** What frames a message or is for one connection only (RFC 9110 section 7.6.1). */
-const FRAMING = [
-  'accept-encoding',
-  'connection',
-  'content-encoding',
-  'content-length',
-  'cookie',
-  'expect',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-];
 
-/** Header names: RFC 9110 tokens, none of the gateway's own, none twice in another case. */
-export function checkHeaderNames(
-  names: readonly string[],
-  path: Path,
-  provider: string | undefined,
-  report: Report,
-): void {
-  const seen = new Map<string, string>();
-  for (const name of names) {
-    const lower = name.toLowerCase();
-    const twin = seen.get(lower);
-    const at = [...path, name];
-    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
-      report.error(at, 'is no header name: letters, digits and - are possible', 'correct the name');
-    else if (RESERVED.includes(lower) || RESERVED_PREFIXES.some((prefix) => lower.startsWith(prefix)))
-      report.error(at, 'is a header that the gateway sets itself', reservedHint(lower, provider));
-    else if (FRAMING.includes(lower))
-      report.error(at, 'is a header of the connection, not of the request', 'remove it');
-    else if (twin !== undefined) report.error(at, `is the same header as ${twin}`, 'keep one of the two');
-    seen.set(lower, name);
-  }
-}
-
-function reservedHint(name: string, provider: string | undefined): string {
+/** What to do about a header that requests to an upstream have anyway; undefined of any other. */
+export function hintForReserved(name: string, provider: string | undefined): string | undefined {
+  if (!RESERVED.includes(name) && !RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix)))
+    return undefined;
   if (provider !== 'anthropic') return 'remove it';
   if (name === 'x-api-key') return 'write auth: { api_key: … }';
   return name === 'authorization' ? 'write auth: { oauth_token: … }' : 'remove it';

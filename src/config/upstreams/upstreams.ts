@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { listOf } from '../fields.ts';
+import { checkHeaderNames } from '../headers.ts';
 import type { Valid } from '../read-shape.ts';
 import type { Report } from '../report.ts';
 import type { Path } from '../source-problem.ts';
@@ -8,7 +9,7 @@ import { anthropicShape, checkAnthropic } from './anthropic.ts';
 import { anthropicAwsShape, checkAnthropicAws } from './anthropic-aws.ts';
 import { bedrockShape, checkBedrock, checkGuardrails } from './bedrock.ts';
 import { checkFoundry, foundryShape } from './foundry.ts';
-import { checkHeaderNames } from './headers.ts';
+import { hintForReserved } from './headers.ts';
 import { checkMantle, mantleShape } from './mantle.ts';
 import { checkVertex, vertexShape } from './vertex.ts';
 
@@ -46,7 +47,8 @@ export function checkUpstreams(
     const { provider } = upstream;
     checkName(upstream, index, names, report);
     checkOwn(upstream, path, report);
-    checkHeaderNames(Object.keys(upstream.headers ?? {}), [...path, 'headers'], provider, report);
+    const hintFor = (name: string) => hintForReserved(name, provider);
+    checkHeaderNames(Object.keys(upstream.headers ?? {}), [...path, 'headers'], hintFor, report);
     checkAddress(upstream.base_url, [...path, 'base_url'], { provider, allowsLoopback }, report);
   }
   checkPriorities(upstreams ?? [], report);

@@ -2,6 +2,7 @@ import type { Environment } from '../../config/environment.ts';
 import type { GatewayConfig } from '../../config/gateway-config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { problemLine } from '../../config/problems.ts';
+import { OTLP_SIGNALS } from '../../kernel/protocol.ts';
 import { tiersOf } from '../upstream/tiers.ts';
 import { upstreamOptions } from './settings.ts';
 import { certificateLine, type TlsFiles } from './tls-files.ts';
@@ -40,7 +41,7 @@ export function bootFacts(
     })`,
     `upstreams: ${upstreamOrder(upstreams)}`,
     `upstream requests: ${upstreamBounds(upstreams)}`,
-    'telemetry: off',
+    `telemetry: ${telemetryLine(config.telemetry.forward_to)}`,
     `policies: ${managed.policies.length === 0 ? 'none; every developer may use every model' : managed.policies.length}`,
     'caps: off',
     ...(environment.proxyIsEgressBoundary
@@ -57,6 +58,15 @@ function upstreamOrder(upstreams: GatewayConfig['upstreams']): string {
   return tiersOf(entries)
     .map((tier) => tier.map((entry) => nameOf(entry, tier.length > 1)).join(' or '))
     .join(', then ');
+}
+
+/** Hosts only: a path may be as good as a key. */
+function telemetryLine(destinations: GatewayConfig['telemetry']['forward_to']): string {
+  const named = destinations.map((entry) => {
+    const signals = OTLP_SIGNALS.filter((signal) => entry[signal]);
+    return `${new URL(entry.url).host} (${signals.join(', ') || 'nothing'})`;
+  });
+  return named.join(', ') || 'taken and dropped (no telemetry.forward_to)';
 }
 
 /** How many requests may be under way, in each process. */

@@ -126,7 +126,7 @@ export const metrics = {
   telemetryForwarded: {
     name: 'sallyport_telemetry_forwarded_total',
     kind: 'counter',
-    help: 'Telemetry bodies of clients whose way to a destination is over; result is delivered, refused (by the destination, for good), expired (after five minutes of failures) or dropped (the queue was full).',
+    help: 'Telemetry bodies of clients whose way to a destination is over; destination is the host of its URL, result is delivered, refused (by the destination, for good), expired (after five minutes of failures) or dropped (the queue was full).',
     labels: ['destination', 'signal', 'result'],
   },
   telemetryFailures: {

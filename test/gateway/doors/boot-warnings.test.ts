@@ -15,13 +15,11 @@ const UNUSED = 'is accepted, but nothing in this version acts on it; remove it u
 
 it('a key that nothing acts on is named at boot, with its line', () => {
   const text = fileWith({
-    limits: 'limits:\n  max_request_bytes: 1000000\n  max_telemetry_bytes: 1000\n',
     store: 'store:\n  embedded: /var/lib/sallyport\n  spool_dir: /var/spool\n',
   });
   const lineOf = (key: string) => text.split('\n').findIndex((line) => line.includes(key)) + 1;
   expect(warningsFor(text)).toEqual([
     `/etc/gateway.yaml:${lineOf('spool_dir')}:3: store.spool_dir ${UNUSED}`,
-    `/etc/gateway.yaml:${lineOf('max_telemetry_bytes')}:3: limits.max_telemetry_bytes ${UNUSED}`,
   ]);
 });
 

@@ -26,6 +26,7 @@ describe('the table of metrics', () => {
     expect([...labels].toSorted()).toEqual([
       'cause',
       'clock',
+      'destination',
       'endpoint',
       'event',
       'kind',
@@ -35,6 +36,7 @@ describe('the table of metrics', () => {
       'outcome',
       'result',
       'route',
+      'signal',
       'status',
       'upstream',
       'version',
