@@ -39,13 +39,20 @@ const BARE_REFERENCE: Words = ['${…} stands within brackets without quotes', '
 
 const MOST = 10;
 
-/** What the parser could not read: the first error of each line, since one mistake makes more of them. */
+/**
+ * What the parser could not read: the first error of each line, since one mistake makes more of them. After a token that does
+ * not belong the parser is lost, and takes whatever comes for another: only references without quotes are still told apart.
+ */
 export function syntaxProblems(document: Document.Parsed, text: string): SourceProblem[] {
   const problems: SourceProblem[] = [];
   const positionOf = positionsIn(text);
   const seen = new Set<number>();
+  let isLost = false;
   for (const error of document.errors) {
     if (problems.length === MOST) break;
+    const isUnexpected = error.code === 'UNEXPECTED_TOKEN';
+    if (isLost && isUnexpected && !isReferenceAt(error.pos[0], text)) continue;
+    isLost ||= isUnexpected;
     if (seen.has(positionOf(error.pos[0]).line)) continue;
     const problem = syntaxProblem(error, document, text);
     const { line } = positionOf(problem.offset);
@@ -61,11 +68,14 @@ function syntaxProblem(
   text: string,
 ): SourceProblem {
   const quote = code === 'MISSING_CHAR' ? openQuoteAt(offset, document) : undefined;
-  const isReference = text[offset - 1] === '$' && text[offset] === '{';
   const [what, hint] =
-    quote === undefined ? (isReference ? BARE_REFERENCE : (words[code] ?? [])) : OPEN_QUOTE;
+    quote === undefined ? (isReferenceAt(offset, text) ? BARE_REFERENCE : (words[code] ?? [])) : OPEN_QUOTE;
   const message = `cannot be read as YAML${what === undefined ? '' : `: ${what}`}`;
   return { offset: quote ?? offset, path: [], message, ...(hint === undefined ? {} : { hint }) };
+}
+
+function isReferenceAt(offset: number, text: string): boolean {
+  return text[offset - 1] === '$' && text[offset] === '{';
 }
 
 /** The beginning of a quoted text that runs to this place. */

@@ -71,6 +71,20 @@ describe('a file that is no YAML', () => {
     ]);
   });
 
+  it.each([
+    ['a variable in braces', 'store: { embedded: ${DIR} }\nlog:\n  format: json\noidc: {}\n', ['1:21']],
+    ['a bracket too many', 'a: [1]]\nb: 1\nc: {d: 1}\n', ['1:7']],
+    ['JSON', '{"a": {"b": ${X}},\n"c": 1,\n"d": {"e": 2}}\n', ['1:14']],
+    [
+      'two variables',
+      'store: { embedded: ${DIR} }\nlog: {}\nsession: { jwt_secret: ${S} }\noidc: {}\n',
+      ['1:21', '3:25'],
+    ],
+    ['one of another kind before', 'b: "x\\qy"\na: [1]]\nc: 1\n', ['1:6', '2:7']],
+  ])('is told of its own mistakes, not of what follows from them: %s', (_what, text, places) => {
+    expect(problemsOf(text).map(({ line, column }) => `${line}:${column}`)).toEqual(places);
+  });
+
   it('names the first mistake of each line, ten at most', () => {
     const lines = Array.from({ length: 30 }, (_, index) => `k${index}: "\\q \\q"`).join('\n');
     expect(problemsOf(lines).map(({ line }) => line)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
