@@ -11,6 +11,7 @@ import { type Journal, type Outside, openJournal } from './doors/journal.ts';
 import { memoryLimitBytes } from './doors/memory-limit.ts';
 import { openMetricsPage } from './doors/metrics.ts';
 import { openPolicies, type Policies } from './doors/policies.ts';
+import { openProtocolPage } from './doors/protocol.ts';
 import {
   bodyLimits,
   developerLimits,
@@ -49,6 +50,7 @@ import { createRoutes } from './routes.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/ports.ts';
 import type { Snapshot } from './telemetry/snapshot.ts';
+import type { Upstream } from './upstream/target.ts';
 import { createUpstreams } from './upstream/upstreams.ts';
 
 export interface GatewaySettings extends Program {
@@ -109,7 +111,7 @@ export async function openGateway(settings: GatewaySettings, outside: Outside): 
 }
 
 async function openRooms(ground: Ground): Promise<Gateway> {
-  const { settings, config, journal, clock, closing } = ground;
+  const { settings, config, publicUrl, journal, clock, closing } = ground;
   const { loaded, environment } = settings;
   const { log, audit, metrics } = journal;
   audit('config.load', undefined, { path: loaded.path, sha256: loaded.sha256 });
@@ -124,8 +126,9 @@ async function openRooms(ground: Ground): Promise<Gateway> {
   const outbound = openOutbound(ground);
   const identity = await openIdentity(ground, store, outbound, clocks);
 
-  const policies = openPolicies(config, ground.publicUrl);
-  const inference = await openInference(ground, outbound, policies);
+  const policies = openPolicies(config, publicUrl);
+  const upstreams = await openUpstreams(config, { outbound, closing, log, clock, aws: environment.aws });
+  const inference = openInference(ground, upstreams, policies);
   const { maxBufferedBytes } = bodyLimits(config, memoryLimitBytes(), settings.worker?.of);
   const figures = metrics.telemetry;
   const relayGround = { outbound, closing, figures, maxBufferedBytes, log, clock };
@@ -145,6 +148,10 @@ async function openRooms(ground: Ground): Promise<Gateway> {
     desktopBootstrap: createDesktopBootstrapEndpoint({ desktopOf, audit, clock }),
     inference,
     telemetry: telemetry.endpoint,
+    protocol: openProtocolPage(
+      { publicUrl, program: settings, processes: settings.worker?.of, inForce: policies.inForce },
+      upstreams,
+    ),
   });
   const server = createHttpServer(serverOptions(config, tls), {
     handle: createRouter({ routes, errorPage: identity.errorPage }, log),
@@ -208,14 +215,12 @@ async function openIdentity(
 }
 
 /** The stages of the story in `pipeline.ts`. */
-async function openInference(
+function openInference(
   { settings, config, journal, clock, closing }: Ground,
-  outbound: Outbound,
+  upstreams: readonly Upstream[],
   { authorise }: Policies,
-): Promise<Inference> {
+): Inference {
   const { log, audit, auditTrail, metrics } = journal;
-  const { aws } = settings.environment;
-  const upstreams = await openUpstreams(config, { outbound, closing, log, clock, aws });
   const { maxBytes, maxBufferedBytes } = bodyLimits(config, memoryLimitBytes(), settings.worker?.of);
   const overload = createOverloadWatch({}, { log, clock });
   closing.add(() => overload.stop());

@@ -12,6 +12,7 @@ export const paths = {
   usage: '/api/oauth/usage',
   managedSettings: '/managed/settings',
   desktopBootstrap: '/user/bootstrap',
+  protocol: '/protocol',
 } as const;
 
 /** Where OTLP/HTTP takes each signal. */

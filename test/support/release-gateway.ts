@@ -83,6 +83,7 @@ export async function startReleaseGateway(store: Store, clock: Clock): Promise<R
     telemetry: () => () => undefined,
     desktopBootstrap: () => undefined,
     inference: async (_endpoint, _request, reply, caller) => reply.json(200, caller),
+    protocol: () => (_request, reply) => reply.send(200, {}),
   });
   const server = createHttpServer(
     {

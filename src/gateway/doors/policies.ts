@@ -15,20 +15,25 @@ export const POLICY_SECTIONS = [
 
 /** The policies in force. Each question is answered by one set as a whole; what was answered stays as it was. */
 export interface Policies extends PolicySet {
+  /** The configuration with the policies in force; the same one until others are. */
+  inForce(): GatewayConfig;
   /** Puts those of a changed configuration in force: from now on they answer. */
   adopt(changed: Pick<GatewayConfig, (typeof POLICY_SECTIONS)[number]>): void;
 }
 
 export function openPolicies(config: GatewayConfig, publicUrl: string): Policies {
+  let inForce = config;
   let current = policySetOf(config, publicUrl);
   return {
     authorise: (caller, clientModel) => current.authorise(caller, clientModel),
     allowedModels: (caller) => current.allowedModels(caller),
     settingsOf: (caller) => current.settingsOf(caller),
     desktopOf: (caller) => current.desktopOf(caller),
+    inForce: () => inForce,
     adopt({ managed, models, auto_include_builtin_models, unknown_models }) {
       const changed = { managed, models, auto_include_builtin_models, unknown_models };
-      current = policySetOf({ ...config, ...changed }, publicUrl);
+      inForce = { ...config, ...changed };
+      current = policySetOf(inForce, publicUrl);
     },
   };
 }

@@ -18,7 +18,7 @@ import { readRequestTarget } from './request-target.ts';
 import type { Router } from './router.ts';
 
 /** The request line and all headers together; tokens with hundreds of groups must fit. */
-const MAX_HEADER_BYTES = 256 * 1024;
+export const MAX_HEADER_BYTES = 256 * 1024;
 const MIN_TLS_VERSION = 'TLSv1.2';
 /** A connection that was made just before the listener closed may still bring its request. */
 const LATE_REQUEST_MS = 1_000;

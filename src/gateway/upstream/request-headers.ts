@@ -1,16 +1,22 @@
 import type { ClientHead } from './provider.ts';
 
 /** Header names that clients may address to the upstream, by exact name. */
-const PASSED = new Set(['content-type', 'accept', 'user-agent', 'x-app', 'traceparent']);
-const PASSED_PREFIXES = ['anthropic-', 'x-stainless-', 'x-claude-code-'];
+export const PASSED: ReadonlySet<string> = new Set([
+  'content-type',
+  'accept',
+  'user-agent',
+  'x-app',
+  'traceparent',
+]);
+export const PASSED_PREFIXES: readonly string[] = ['anthropic-', 'x-stainless-', 'x-claude-code-'];
 /** Exceptions from the prefixes: about this gateway's account, or for the gateway only. */
-const WITHHELD = new Set([
+export const WITHHELD: readonly string[] = [
   'anthropic-workspace-id',
   'anthropic-organization-id',
   'x-claude-code-managed-settings-checksum',
-  'anthropic-beta',
-  'anthropic-version',
-]);
+];
+/** Sent in a form of the gateway's own. */
+const REWRITTEN = ['anthropic-beta', 'anthropic-version'];
 const MAX_REMEMBERED_NAMES = 500;
 const LONGEST_REMEMBERED_NAME = 100;
 
@@ -24,7 +30,7 @@ export const DEFAULT_ANTHROPIC_VERSION = '2023-06-01';
  * `anthropic-version` left to the caller. `reserved` names are the descriptor's own and never taken from the client.
  */
 export function createHeaderPicker(reserved: readonly string[]): (message: ClientHead) => string[] {
-  const withheld = new Set([...WITHHELD, ...reserved.map((name) => name.toLowerCase())]);
+  const withheld = new Set([...WITHHELD, ...REWRITTEN, ...reserved.map((name) => name.toLowerCase())]);
   /** By the name as a client spelled it: the name to send, or '' for one that stays here. */
   const decisions = new Map<string, string>();
 

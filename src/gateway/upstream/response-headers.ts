@@ -3,7 +3,7 @@ import type { ReplyHeaders } from '../exchange.ts';
 type UpstreamHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** What of an upstream's headers reaches the client. Its rate limits, organisation, cookies and banners do not. */
-const RETURNED = ['content-type', 'content-encoding', 'retry-after', 'x-should-retry'] as const;
+export const RETURNED = ['content-type', 'content-encoding', 'retry-after', 'x-should-retry'] as const;
 
 /** What providers call the id that their support asks for. */
 const REQUEST_IDS = ['request-id', 'x-request-id', 'x-amzn-requestid', 'apim-request-id'] as const;
