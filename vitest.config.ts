@@ -12,7 +12,7 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, 'test/chaos/**'],
     globalSetup: ['test/support/postgres-setup.ts'],
     setupFiles: ['test/support/fresh-transcript.ts'],
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
     // Half of the time a test waits for another process.

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parse, stringify, YAMLParseError } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { readSourceTree } from '../../src/config/read-source.ts';
 import { plainValue } from '../../src/config/source-tree.ts';
 import { few, many } from '../support/property-runs.ts';
@@ -56,9 +56,8 @@ const style = fc.record({
 function isWritten(value: unknown, written: string): boolean {
   try {
     return isDeepStrictEqual(parse(written, { version: '1.2', schema: 'core' }), value);
-  } catch (error) {
-    if (error instanceof YAMLParseError) return false;
-    throw error;
+  } catch {
+    return false;
   }
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createLog, type LogOptions } from '../../src/gateway/log-writer.ts';
 import type { LogLevel } from '../../src/kernel/log.ts';
 import { createManualClock } from '../support/manual-clock.ts';
-import { many } from '../support/property-runs.ts';
+import { few } from '../support/property-runs.ts';
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
@@ -53,7 +53,7 @@ describe('the operational log', () => {
         expect(line.slice(0, -1)).not.toMatch(/[\p{Cc}\u2028\u2029]/u);
         if (format === 'json') expect(JSON.parse(line)).toMatchObject({ level: 'info' });
       }),
-      many(),
+      few(2_000),
     );
   });
 });

@@ -5,7 +5,7 @@ import { createLineWriter } from '../../../src/gateway/audit/line-writer.ts';
 import type { AuditFields } from '../../../src/gateway/exchange.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
-import { many } from '../../support/property-runs.ts';
+import { few } from '../../support/property-runs.ts';
 import { createSlowStream } from '../../support/slow-stream.ts';
 
 function writer({
@@ -88,7 +88,7 @@ describe('an event', () => {
           seq: 1,
         });
       }),
-      many(),
+      few(2_000),
     );
   });
 
@@ -115,7 +115,7 @@ describe('an event', () => {
         await lines.flush();
         expect(events().map(({ ts }) => ts)).toEqual(expected);
       }),
-      many(),
+      few(2_000),
     );
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { scanBody } from '../../../src/gateway/http/body-scan.ts';
 import { type MemberChange, spliceBody } from '../../../src/gateway/http/splice.ts';
 import { bodyText, valueText } from '../../support/json-text.ts';
-import { many } from '../../support/property-runs.ts';
+import { few } from '../../support/property-runs.ts';
 
 const WATCHED = [
   'model',
@@ -42,7 +42,7 @@ describe('splicing', () => {
           expect(JSON.stringify(JSON.parse(spliced))).toBe(JSON.stringify(expected));
         },
       ),
-      many(),
+      few(2_000),
     );
   });
 

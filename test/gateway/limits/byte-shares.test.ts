@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Claim, createByteShares } from '../../../src/gateway/limits/byte-shares.ts';
-import { many } from '../../support/property-runs.ts';
+import { few } from '../../support/property-runs.ts';
 
 function shares(maxBytes = 100, shareBytes = 40) {
   const all = createByteShares({ maxBytes, shareBytes });
@@ -159,7 +159,7 @@ describe('whatever is asked and given back', () => {
         for (const claim of claims.values()) claim.close();
         expect(all.heldBytes).toBe(0);
       }),
-      many(),
+      few(2_000),
     );
   });
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { rankFor, type Weighted } from '../../../src/gateway/upstream/rendezvous.ts';
-import { many } from '../../support/property-runs.ts';
+import { few } from '../../support/property-runs.ts';
 
 const member = (name: string, weight = 1): Weighted => ({ name, weight });
 const keys = Array.from({ length: 4_000 }, (_, i) => `conversation ${i}`);
@@ -24,7 +24,7 @@ describe('the order of equal upstreams', () => {
         expect(new Set(ranked)).toEqual(new Set(members));
         expect(rankFor(key, members.toReversed())).toEqual(ranked);
       }),
-      many(),
+      few(2_000),
     );
   });
 
@@ -35,7 +35,7 @@ describe('the order of equal upstreams', () => {
         const others = members.filter((other) => other !== gone);
         expect(rankFor(key, members).filter((other) => other !== gone)).toEqual(rankFor(key, others));
       }),
-      many(),
+      few(2_000),
     );
   });
 
@@ -47,7 +47,7 @@ describe('the order of equal upstreams', () => {
         const [before, after] = [homeOf(key, members), homeOf(key, heavier)];
         if (before !== after) expect(after).toBe(members[at]?.name);
       }),
-      many(),
+      few(2_000),
     );
   });
 
