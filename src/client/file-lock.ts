@@ -13,7 +13,11 @@ export interface FileLockOptions {
   readonly signal?: AbortSignal;
 }
 
-const holder = z.object({ pid: z.number().int(), machine: z.string(), nonce: z.string() });
+const holder = z.object({
+  pid: z.number().int(),
+  machine: z.string(),
+  nonce: z.string().regex(/^[0-9a-f]+$/),
+});
 type Holder = z.infer<typeof holder>;
 
 /**
@@ -51,7 +55,7 @@ async function tryAcquire(path: string, abandonedAfterMs: number): Promise<strin
     if (await linked(claim, path)) return mine.nonce;
     const current = await inspect(path);
     if (!current || !isAbandoned(current, abandonedAfterMs)) return undefined;
-    const isTaken = await takeOver(path, claim, current.holder.nonce, abandonedAfterMs);
+    const isTaken = await takeOver(path, claim, current.nonce, abandonedAfterMs);
     return isTaken ? mine.nonce : undefined;
   } finally {
     await unlink(claim).catch(() => undefined);
@@ -73,7 +77,7 @@ async function takeOver(
   if (nonce === undefined) return false;
   try {
     const current = await inspect(path);
-    if (current?.holder.nonce !== deadNonce) return false;
+    if (current?.nonce !== deadNonce) return false;
     await rename(claim, path);
     return true;
   } finally {
@@ -84,7 +88,7 @@ async function takeOver(
 /** A holder that took too long may have been replaced; then the lock is the successor's. */
 async function release(path: string, nonce: string): Promise<void> {
   const current = await inspect(path);
-  if (current?.holder.nonce === nonce) await unlink(path);
+  if (current?.nonce === nonce) await unlink(path);
 }
 
 async function linked(claim: string, path: string): Promise<boolean> {
@@ -98,7 +102,10 @@ async function linked(claim: string, path: string): Promise<boolean> {
 }
 
 interface Lock {
-  readonly holder: Holder;
+  /** `undefined` where the file does not say: a power cut can leave its name without its content. */
+  readonly holder: Holder | undefined;
+  /** The holder's, or what tells a file without one from the next. */
+  readonly nonce: string;
   readonly ageMs: number;
 }
 
@@ -107,9 +114,9 @@ async function inspect(path: string): Promise<Lock | undefined> {
   try {
     const file = await open(path, 'r');
     try {
-      const { mtimeMs } = await file.stat();
-      const text = await file.readFile('utf8');
-      return { holder: holder.parse(JSON.parse(text)), ageMs: Date.now() - mtimeMs };
+      const { mtimeMs, ino } = await file.stat();
+      const named = holderIn(await file.readFile('utf8'));
+      return { holder: named, nonce: named?.nonce ?? `${ino}-${mtimeMs}`, ageMs: Date.now() - mtimeMs };
     } finally {
       await file.close();
     }
@@ -119,9 +126,18 @@ async function inspect(path: string): Promise<Lock | undefined> {
   }
 }
 
+function holderIn(text: string): Holder | undefined {
+  try {
+    return holder.parse(JSON.parse(text));
+  } catch {
+    // Then its age tells how long it has been there.
+    return undefined;
+  }
+}
+
 function isAbandoned({ holder, ageMs }: Lock, abandonedAfterMs: number): boolean {
   if (ageMs > abandonedAfterMs) return true;
-  return holder.machine === hostname() && !isAlive(holder.pid);
+  return holder?.machine === hostname() && !isAlive(holder.pid);
 }
 
 function isAlive(pid: number): boolean {

@@ -86,6 +86,28 @@ describe('the lock across processes', () => {
     expect(await withFileLock(path, async () => 'in', { timeoutMs: 5_000 })).toBe('in');
   });
 
+  it.each(['', '{"pid": 1', '{"pid":1,"machine":"m","nonce":"../../x"}'])(
+    'that says nothing of its holder (%j) is taken over once it is old, by one at a time',
+    async (content) => {
+      await writeFile(path, content);
+      const tooEarly = withFileLock(path, async () => 'in', { timeoutMs: 100 });
+      await expect(tooEarly).rejects.toMatchObject({ code: 'lock_held' });
+      const longAgo = new Date(Date.now() - 3_600_000);
+      await utimes(path, longAgo, longAgo);
+      const entered: number[] = [];
+      const enter = (_: unknown, number: number) =>
+        withFileLock(path, async () => {
+          entered.push(number);
+          await new Promise((resolve) => setImmediate(resolve));
+          entered.push(number);
+        });
+      await Promise.all(Array.from({ length: 10 }, enter));
+      expect(entered).toHaveLength(20);
+      for (let i = 0; i < 20; i += 2) expect(entered[i]).toBe(entered[i + 1]);
+      expect(await readdir(folder)).toEqual([]);
+    },
+  );
+
   it('stops waiting when told to', async () => {
     const holder = await start('hold');
     await once(holder, 'message');
