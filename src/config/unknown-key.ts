@@ -64,7 +64,8 @@ const otherNames: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 export function createUnknownKeyAdvice(
   schema: z.ZodType,
 ): (path: Path, siblings: readonly string[]) => string {
-  const spots = spotsOf(schema);
+  // Most files have none.
+  let spots: readonly Spot[] | undefined;
   return (path, siblings) => {
     const key = String(path.at(-1));
     const parent = path
@@ -76,6 +77,7 @@ export function createUnknownKeyAdvice(
     const known = otherNames[parent.at(-1) ?? ''] ?? {};
     const other = otherName(known, key) ?? otherName(otherNames['*'] ?? {}, key);
     if (other !== undefined) return other;
+    spots ??= spotsOf(schema);
     const elsewhere = nearestSpot(spots, parent, key);
     const near = nearest(key, siblings);
     // A key of another section is more likely a slip of the pen here, where there is one like it.
