@@ -1,18 +1,6 @@
-/** A Markdown table; cells may hold any text. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`;
-  return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
-}
-
-export function code(text: string): string {
-  return text === '' ? '' : `\`${text}\``;
-}
+export { code, table } from '../../src/gateway/protocol/markdown.ts';
 
 /** Says at the top of a page where it comes from. */
 export function generatedFrom(source: string): string {
   return `<!-- Generated from ${source} by \`npm run generate\`. Edit that, not this. -->`;
-}
-
-function cell(text: string): string {
-  return text.replace(/\s*\n\s*/g, ' ').replaceAll('|', '\\|');
 }

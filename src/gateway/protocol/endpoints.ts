@@ -17,7 +17,7 @@ const purposes: Readonly<Record<string, string>> = {
   'GET /healthz': 'whether the process can answer',
   'GET /readyz': 'whether to send requests here: the store answers and the gateway is not about to end',
   'HEAD /api/hello': 'empty: warms a connection up',
-  [`GET ${paths.protocol}`]: 'this page, with `ETag`',
+  [`GET ${paths.protocol}`]: 'the contract of the running gateway as Markdown, with `ETag`',
   [`GET ${paths.discovery}`]: 'authorization server metadata (RFC 8414)',
   [`POST ${paths.deviceAuthorization}`]: 'starts a sign-in (RFC 8628 section 3.1)',
   [`POST ${paths.token}`]: 'the device code grant and the refresh token grant',
@@ -25,7 +25,7 @@ const purposes: Readonly<Record<string, string>> = {
   [`GET ${paths.device}`]: 'where a developer enters the code',
   [`POST ${paths.device}`]: 'where a developer confirms or denies it',
   [`GET ${paths.callback}`]: 'where the identity provider sends the browser back to',
-  [`POST ${paths.callback}`]: 'tells identity providers that post the answer to have it sent as a query',
+  [`POST ${paths.callback}`]: 'refuses an answer that was posted: it has to come as a query',
   [`POST ${paths.messages}`]: 'inference',
   [`POST ${paths.countTokens}`]: 'counts tokens',
   [`GET ${models}`]: 'the models this developer may use; `limit`, `after_id`, `before_id`',
@@ -53,8 +53,8 @@ export function endpointTable(endpoints: readonly Endpoint[]): string {
 
 /** What holds for all of them. */
 export const ENDPOINT_RULES = `Paths are relative to the gateway's public URL. \`open\` endpoints ask for nothing; \`session\` ones for an access token of this gateway in
-\`Authorization: Bearer\` or, where that is missing, in \`x-api-key\`. \`HEAD\` works where \`GET\` does, unless that changes something; a method that a
-path does not have is answered 405 with \`Allow\`.
+\`Authorization: Bearer\` or, where that is missing and but for telemetry, in \`x-api-key\`. \`HEAD\` works where \`GET\` does, unless that
+changes something; a method that a path does not have is answered 405 with \`Allow\`.
 
 Every answer has a \`request-id\` header, which the audit log repeats. JSON is \`no-store\` unless said otherwise. Parameters, fields and
 headers that the gateway does not know are ignored or passed on, never refused.`;
