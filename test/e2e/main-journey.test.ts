@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  type CommandResult,
   followLines,
   type GatewayProcess,
   sallyport,
@@ -10,24 +11,47 @@ import {
   startSallyport,
   transcript,
 } from '../support/gateway-process.ts';
+import { secretsOfFile } from '../support/leaks.ts';
 import { signInWithoutBrowser } from '../support/oidc-provider.ts';
+import { recordedDestinations, recordingEnv } from '../support/recorded-connections.ts';
 
 /** The product's main job with nothing but this repository: the practice gateway and the command line. */
 describe('a developer at a practice gateway', () => {
   let gateway: GatewayProcess;
   let folder: string;
+  let connections: string;
+  let atBoot: readonly string[];
   let env: Record<string, string>;
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sallyport-developer-'));
     env = { SALLYPORT_CONFIG_DIR: join(folder, 'config') };
-    gateway = await startGatewayProcess({ args: ['--data', join(folder, 'data')] });
+    connections = join(folder, 'connections');
+    gateway = await startGatewayProcess({
+      args: ['--data', join(folder, 'data')],
+      env: recordingEnv(connections),
+    });
+    atBoot = recordedDestinations(connections);
+    for (const prompt of ['pomegranate', 'xylophone']) secretsOfFile.add(prompt);
   });
 
   afterAll(async () => {
     await gateway.stop();
     rmSync(folder, { recursive: true, force: true });
   });
+
+  /** Runs a command whose stdout is meant to hold what nothing else may. */
+  async function telling(args: readonly string[], input = ''): Promise<CommandResult> {
+    const told = await sallyport(args, { env, input });
+    transcript.splice(transcript.lastIndexOf(told.stdout), 1);
+    return told;
+  }
+
+  async function printedToken(): Promise<string> {
+    const token = (await telling(['token'])).stdout.trim();
+    secretsOfFile.add(token);
+    return token;
+  }
 
   it('is told to sign in before anything else', async () => {
     const asked = await sallyport(['ask', 'hello'], { env });
@@ -47,7 +71,7 @@ describe('a developer at a practice gateway', () => {
   });
 
   it('asks, and the answer streams to stdout with the figures on stderr', async () => {
-    const asked = await sallyport(['ask', 'What', 'is', 'a', 'pomegranate?'], { env });
+    const asked = await telling(['ask', 'What', 'is', 'a', 'pomegranate?']);
     expect(asked.code).toBe(0);
     expect(asked.stdout.toLowerCase()).toContain('pomegranate');
     expect(asked.stderr).toMatch(/tokens/);
@@ -57,7 +81,7 @@ describe('a developer at a practice gateway', () => {
   });
 
   it('adds what is piped in to the question', async () => {
-    const asked = await sallyport(['ask', 'Summarise:'], { env, input: 'the quick brown xylophone' });
+    const asked = await telling(['ask', 'Summarise:'], 'the quick brown xylophone');
     expect(asked.code).toBe(0);
     expect(asked.stdout).toContain('xylophone');
   });
@@ -68,10 +92,9 @@ describe('a developer at a practice gateway', () => {
     const status = await sallyport(['status', '--json'], { env });
     expect(status.code).toBe(0);
     expect(status.stdout).toContain(gateway.url);
-    const token = (await sallyport(['token'], { env })).stdout.trim();
+    const token = await printedToken();
     const answer = await fetch(`${gateway.url}/v1/models`, { headers: { authorization: `Bearer ${token}` } });
     expect(answer.status).toBe(200);
-    transcript.splice(transcript.indexOf(`${token}\n`), 1);
   });
 
   it('runs another program against the gateway without giving it the session', async () => {
@@ -90,18 +113,25 @@ describe('a developer at a practice gateway', () => {
   });
 
   it('signs out, and the token is dead at once', async () => {
-    const token = (await sallyport(['token'], { env })).stdout.trim();
-    transcript.splice(transcript.indexOf(`${token}\n`), 1);
+    const token = await printedToken();
     expect((await sallyport(['logout'], { env })).code).toBe(0);
     const answer = await fetch(`${gateway.url}/v1/models`, { headers: { authorization: `Bearer ${token}` } });
     expect(answer.status).toBe(401);
     expect(answer.headers.get('x-should-retry')).toBe('false');
     expect((await sallyport(['ask', 'hello'], { env })).code).toBe(3);
-    expect(transcript.join('\n')).not.toContain(token);
   });
 
   it('leaves no prompt and no completion in what the gateway printed', () => {
     expect(gateway.lines.join('\n')).not.toMatch(/pomegranate|xylophone/i);
+  });
+
+  it('has connected to nothing but its practice parts, in all of this', async () => {
+    const issuer = new URL(/ issuer: (\S+)/.exec(await gateway.line(/ issuer: /))?.[1] ?? '');
+    // Before it listens, it asks which ports of this machine are free.
+    const later = recordedDestinations(connections).filter((destination) => !atBoot.includes(destination));
+    expect(later).toEqual([]);
+    expect(atBoot).toContain(issuer.host);
+    expect(atBoot.filter((destination) => !destination.startsWith('127.0.0.1:'))).toEqual([]);
   });
 
   it('stops with exit code 0 on SIGTERM', async () => {

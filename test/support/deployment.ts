@@ -1,5 +1,6 @@
 import { freePort } from './free-port.ts';
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts';
+import { secretsOfFile } from './leaks.ts';
 import { startOidcProvider, type TestProvider } from './oidc-provider.ts';
 import { type Answerer, type StandInUpstream, startUpstream } from './upstream.ts';
 
@@ -43,6 +44,7 @@ export const SECRETS = {
 } as const;
 
 export async function startDeployment(options: DeploymentOptions): Promise<Deployment> {
+  for (const secret of Object.values(SECRETS)) secretsOfFile.add(secret);
   const ports = await Promise.all(Array.from({ length: options.replicas ?? 1 }, freePort));
   const { tls } = options;
   const publicUrl = options.publicUrl ?? `${tls ? 'https' : 'http'}://127.0.0.1:${ports.at(-1)}`;

@@ -5,6 +5,7 @@ import {
   REFRESH_TOKEN_GRANT,
   type TokenResponse,
 } from '../../src/kernel/protocol.ts';
+import { secretsOfFile } from './leaks.ts';
 import { type BrowserPage, signInWithoutBrowser } from './oidc-provider.ts';
 
 export interface Answer {
@@ -64,7 +65,12 @@ interface Place {
 
 /** The steps of a sign-in, one by one. */
 export function createDeviceFlow({ url }: Place) {
-  const token = (form: Record<string, string>, at = url) => ask(at + paths.token, { form });
+  const token = async (form: Record<string, string>, at = url): Promise<Answer> => {
+    const answer = await ask(at + paths.token, { form });
+    if (answer.status === 200)
+      for (const name of ['access_token', 'refresh_token']) secretsOfFile.add(String(answer.json[name]));
+    return answer;
+  };
 
   const start = async (
     form: Record<string, string> = {},
@@ -72,7 +78,9 @@ export function createDeviceFlow({ url }: Place) {
   ): Promise<DeviceAuthorizationResponse> => {
     const answer = await ask(url + paths.deviceAuthorization, { form, ...(from ? { from } : {}) });
     if (answer.status !== 200) throw new Error(`device authorization: ${answer.status} ${answer.text}`);
-    return JSON.parse(answer.text);
+    const grant: DeviceAuthorizationResponse = JSON.parse(answer.text);
+    for (const code of [grant.device_code, grant.user_code]) secretsOfFile.add(code);
+    return grant;
   };
   const poll = (deviceCode: string, at = url) =>
     token({ grant_type: DEVICE_CODE_GRANT, device_code: deviceCode }, at);

@@ -12,8 +12,8 @@ const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env;
 export const INHERITED_ENV = { PATH, NODE_COMPILE_CACHE } as const;
 
 /**
- * Everything any process of the running test file has printed; the leak test greps it. `fresh-transcript.ts` empties it before
- * each file.
+ * Everything any process of the running test file has printed. `fresh-transcript.ts` empties it before each file, and searches
+ * it for secrets after.
  */
 export const transcript: string[] = [];
 
