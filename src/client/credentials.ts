@@ -5,7 +5,7 @@ import { CodedError, withFacts } from '../kernel/coded-error.ts';
 import { withFileLock } from './file-lock.ts';
 import { parseGatewayUrl } from './gateway-url.ts';
 import { printable } from './printable.ts';
-import { makePrivateFolder, readPrivateFile, writePrivateFile } from './private-file.ts';
+import { makePrivateFolder, readPrivateFile, unusableFolder, writePrivateFile } from './private-file.ts';
 
 /** A signed-in session at one gateway, as it lies on disk. */
 export interface Credentials {
@@ -50,7 +50,7 @@ export interface StoredSessions {
 export interface CredentialStore {
   /** Throws `unsafe_file_mode` when others can read the file and `credentials_unreadable` when it makes no sense. */
   read(gateway: string): Promise<Credentials | undefined>;
-  /** Every session. A file that cannot be used keeps nobody from the others. */
+  /** Every session. A file that cannot be used keeps nobody from the others. Throws `command_failed` for the folder. */
   list(): Promise<StoredSessions>;
   /** Replaces the file in one step. */
   save(credentials: Credentials): Promise<void>;
@@ -186,11 +186,15 @@ async function entries(folder: string): Promise<readonly string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
-    unlessMissing(error);
-    return [];
+    if (isMissing(error)) return [];
+    throw unusableFolder(folder, 'opened', error);
   }
 }
 
 function unlessMissing(error: unknown): void {
-  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  if (!isMissing(error)) throw error;
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

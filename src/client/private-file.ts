@@ -8,7 +8,8 @@ const OTHERS = 0o077;
 
 /**
  * Reads a file that only its owner may read; `undefined` when there is none. Throws `unsafe_file_mode` when group or
- * others have any right on it. Windows keeps such rights elsewhere: there the profile folder protects the file.
+ * others have any right on it, and `command_failed` when its folder can be none. Windows keeps such rights elsewhere: there
+ * the profile folder protects the file.
  */
 export async function readPrivateFile(path: string, platform: NodeJS.Platform): Promise<string | undefined> {
   let file: FileHandle;
@@ -16,6 +17,8 @@ export async function readPrivateFile(path: string, platform: NodeJS.Platform): 
     file = await open(path, 'r');
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR')
+      throw unusableFolder(dirname(path), 'opened', error);
     throw new CodedError('credentials_unreadable', {
       facts: { path, why: 'it cannot be opened' },
       cause: error,
@@ -62,13 +65,18 @@ export async function makePrivateFolder(folder: string, platform: NodeJS.Platfor
   try {
     makeFolder(folder, 0o700);
   } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? cause.code : 'no reason given';
-    const detail = `${folder} cannot be made (${reason}): sessions are kept there; name a folder of your own in SALLYPORT_CONFIG_DIR`;
-    throw new CodedError('command_failed', { detail, cause });
+    throw unusableFolder(folder, 'made', cause);
   }
   if (platform === 'win32') return;
   const { mode } = await stat(folder);
   const isSticky = (mode & 0o1000) !== 0;
   if ((mode & 0o022) === 0 || isSticky) return;
   throw new CodedError('unsafe_file_mode', { facts: { path: folder, mode: (mode & 0o777).toString(8) } });
+}
+
+/** What to say of Sallyport's own folder, and what to do about it. */
+export function unusableFolder(folder: string, what: 'made' | 'opened', cause: unknown): CodedError {
+  const reason = cause instanceof Error && 'code' in cause ? cause.code : 'no reason given';
+  const detail = `${folder} cannot be ${what} (${reason}): sessions are kept there; name a folder of your own in SALLYPORT_CONFIG_DIR`;
+  return new CodedError('command_failed', { detail, cause });
 }

@@ -119,3 +119,20 @@ describe('a list of trusted certificates that cannot be used', () => {
     expect(stderr).toContain(`sallyport login --gateway-url ${OPEN}`);
   });
 });
+
+describe('a folder for sessions that can be none', () => {
+  it.each([
+    ['status', registerStatus, ['status']],
+    ['status of one gateway', registerStatus, ['status', '--gateway-url', OPEN]],
+    ['token', registerToken, ['token']],
+    ['logout', registerLogout, ['logout']],
+  ])('is named by %s, with what to do', async (_what, register, argv) => {
+    await world.signIn({ gateway: OPEN });
+    const below = join(pathOf(encodeURIComponent(OPEN)), 'below');
+    const { exitCode, stderr } = await run(register, argv, { env: { SALLYPORT_CONFIG_DIR: below } });
+    expect(exitCode).toBe(1);
+    expect(stderr).toBe(
+      `${join(below, 'sessions')} cannot be opened (ENOTDIR): sessions are kept there; name a folder of your own in SALLYPORT_CONFIG_DIR\n`,
+    );
+  });
+});
