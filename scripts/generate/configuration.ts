@@ -1,5 +1,5 @@
 import { gatewayJsonSchema } from '../../src/config/json-schema.ts';
-import { OTHER_SETTING } from '../../src/config/json-schema-settings.ts';
+import { DESKTOP_KEY, MACHINE_SETTING, OTHER_SETTING } from '../../src/config/json-schema-settings.ts';
 import { code, generatedFrom, table } from './markdown.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -36,11 +36,10 @@ ${keyTable(plain)}
 function section(key: Key): string {
   const { path, schema, isRequired } = key;
   const text = `${sentence(schema)}${isRequired ? ' Required.' : ''}`;
-  const others = [...new Set(otherSettings(schema))];
-  const note =
-    others.length === 0
-      ? ''
-      : `\n\nFurther settings of Claude Code that are known and not used by this version: ${others.map(code).join(', ')}.`;
+  const note = KEYS_OF_CLIENTS.map(([description, sentence]) => {
+    const names = [...new Set(keysDescribedAs(description, schema))];
+    return names.length === 0 ? '' : `\n\n${sentence}: ${names.map(code).join(', ')}.`;
+  }).join('');
   const { shared, branches } = choiceOf(itemsOf(schema));
   const common = withMembers(key, { ...objectAt(itemsOf(schema), 'properties'), ...shared });
   const choices = branches.map(
@@ -118,7 +117,7 @@ function keyTable(keys: readonly Key[]): string {
 function descendants({ path, schema }: Key): readonly Key[] {
   const seen = new Map<string, string>();
   return membersOf(itemsOf(schema), path + (isList(schema) ? '[]' : ''))
-    .filter(({ schema: member }) => member['description'] !== OTHER_SETTING)
+    .filter(({ schema: member }) => !KEYS_OF_CLIENTS.some(([text]) => member['description'] === text))
     .flatMap((key) => {
       const below = descendants(key);
       const shape = JSON.stringify(itemsOf(key.schema)['properties']);
@@ -130,9 +129,20 @@ function descendants({ path, schema }: Key): readonly Key[] {
 }
 
 /** Keys that only clients know have no row of their own. */
-function otherSettings(schema: Schema): readonly string[] {
+const KEYS_OF_CLIENTS = [
+  [OTHER_SETTING, 'Further settings of Claude Code that may stand there, and are handed on as they are'],
+  [
+    MACHINE_SETTING,
+    "Settings that Claude Code reads from the machine's own files only: they are warned of and not handed on",
+  ],
+  [DESKTOP_KEY, 'Keys of `desktop`, handed on as they are'],
+] as const;
+
+function keysDescribedAs(description: string, schema: Schema): readonly string[] {
   return Object.entries(objectAt(itemsOf(schema), 'properties')).flatMap(([name, member]) =>
-    (member as Schema)['description'] === OTHER_SETTING ? [name] : otherSettings(member as Schema),
+    (member as Schema)['description'] === description
+      ? [name]
+      : keysDescribedAs(description, member as Schema),
   );
 }
 
@@ -143,8 +153,9 @@ function resolved(root: Schema): Schema {
     if (Array.isArray(value)) return value.map(visit);
     if (typeof value !== 'object' || value === null) return value;
     const { $ref, ...own } = value as Schema;
-    const target = $ref === '#/$defs/settings' ? objectAt(definitions, 'settings') : {};
-    const kept = typeof $ref === 'string' && $ref !== '#/$defs/settings' ? { $ref } : {};
+    const document = /^#\/\$defs\/(settings|desktop)$/.exec(String($ref))?.[1];
+    const target = document === undefined ? {} : objectAt(definitions, document);
+    const kept = typeof $ref === 'string' && document === undefined ? { $ref } : {};
     const entries = Object.entries({ ...target, ...own, ...kept });
     return Object.fromEntries(entries.map(([key, member]) => [key, visit(member)]));
   };

@@ -1,4 +1,5 @@
 import { gatewayJsonSchema } from '../../src/config/json-schema.ts';
+import { managedSettingsSchema } from '../../src/config/managed-settings-schema.ts';
 import { auditEventSchema } from '../../src/gateway/doors/audit-event-schema.ts';
 import { auditEventsPage } from './audit-events.ts';
 import { cliPage } from './cli.ts';
@@ -12,6 +13,7 @@ import { metricsPage } from './metrics.ts';
 export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['schemas/gateway.schema.json', json(gatewayJsonSchema())],
+    ['schemas/managed-settings.schema.json', json(managedSettingsSchema())],
     ['schemas/audit-event.schema.json', json(auditEventSchema())],
     ['docs/configuration.md', configurationPage()],
     ['docs/audit-events.md', auditEventsPage()],

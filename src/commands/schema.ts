@@ -7,15 +7,17 @@ import { systemReason } from './config-file-edit.ts';
 import { notes } from './help-layout.ts';
 import type { Host } from './host.ts';
 
-const NAMES = ['gateway', 'audit-event'] as const;
-const LATER = ['managed-settings', 'client-config'] as const;
+const NAMES = ['gateway', 'managed-settings', 'audit-event'] as const;
+const LATER = ['client-config'] as const;
 type Name = (typeof NAMES | typeof LATER)[number];
 
 export function registerSchema(program: Command, host: Host): void {
   program
     .command('schema')
     .summary('print a JSON Schema')
-    .description('Prints the JSON Schema (draft 2020-12) of gateway.yaml, or of one line of the audit log.')
+    .description(
+      'Prints the JSON Schema (draft 2020-12) of gateway.yaml, of managed settings, or of one line of the audit log.',
+    )
     .addArgument(
       new Argument('[name]', 'what to describe').choices(NAMES).default('gateway').argParser(parseName),
     )
@@ -26,7 +28,7 @@ export function registerSchema(program: Command, host: Host): void {
 
 function parseName(text: string): Name {
   const known = [...NAMES, ...LATER].find((name) => name === text);
-  if (known === undefined) throw new InvalidArgumentError(`There are ${NAMES.join(' and ')}`);
+  if (known === undefined) throw new InvalidArgumentError(`There are ${listed(NAMES)}`);
   return known;
 }
 
@@ -60,13 +62,19 @@ async function schemaOf(name: Name): Promise<object> {
   switch (name) {
     case 'gateway':
       return (await import('../config/json-schema.ts')).gatewayJsonSchema();
+    case 'managed-settings':
+      return (await import('../config/managed-settings-schema.ts')).managedSettingsSchema();
     case 'audit-event':
       return (await import('../gateway/doors/audit-event-schema.ts')).auditEventSchema();
     default:
       throw new CodedError('not_built_yet', {
-        detail: `The schema ${name} is not part of this version yet; there are gateway and audit-event`,
+        detail: `The schema ${name} is not part of this version yet; there are ${listed(NAMES)}`,
       });
   }
+}
+
+function listed(names: readonly string[]): string {
+  return new Intl.ListFormat('en').format(names);
 }
 
 const EXAMPLES = `

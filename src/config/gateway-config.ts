@@ -2,11 +2,12 @@ import { z } from 'zod';
 import type { Secret } from '../kernel/secret.ts';
 import { accessControlShape, checkAccessControl } from './access-control.ts';
 import { choice, flag } from './fields.ts';
+import { judgedCatalog } from './judged-catalog.ts';
 import { checkLimits, limitsShape } from './limits.ts';
 import { checkListen, isLoopback, listenShape } from './listen.ts';
 import { loadTestModeShape } from './load-test-mode.ts';
 import { logShape } from './log.ts';
-import { type AllowListJudge, checkManaged, type JudgeAllowList, managedShape } from './managed.ts';
+import { checkManaged, type JudgeAllowList, managedShape } from './managed.ts';
 import { checkMetrics, metricsShape } from './metrics.ts';
 import { checkModels, modelsShape } from './models.ts';
 import { checkOidc, oidcShape } from './oidc.ts';
@@ -82,24 +83,14 @@ export function checkRelations(
   checkStore(config.store, report);
   checkUpstreams(upstreams, allowsLoopback, report);
   checkModels(config.models, namesOf(upstreams), config.auto_include_builtin_models, report);
-  const judge = judgeAllowList && judgeIn(config, judgeAllowList);
+  const catalog = judgedCatalog(config.models, config.auto_include_builtin_models, upstreams);
+  const judge = judgeAllowList && catalog && judgeAllowList(catalog);
   checkManaged(config.managed, oidc?.allowed_email_domains, judge, report);
   checkLimits(config.limits, report);
   checkMetrics(config.metrics, report);
   checkTelemetry(config.telemetry, config.limits, allowsLoopback, report);
   const isForwardedTo = listen?.trusted_proxies?.length !== 0 || report.has(['listen', 'public_url']);
   checkAccessControl(config.access_control, isLoopback(listen?.host ?? '') && !isForwardedTo, report);
-}
-
-/** Undefined where the catalog is not known as a whole. */
-function judgeIn(
-  { models, auto_include_builtin_models: includesBuiltin }: ValidParts,
-  judge: JudgeAllowList,
-): AllowListJudge | undefined {
-  const ids = models?.map((model) => model?.id);
-  const known = ids?.filter((id) => id !== undefined);
-  if (includesBuiltin === undefined || !known || known.length !== ids?.length) return undefined;
-  return (list) => judge(list, { ids: known, includesBuiltin });
 }
 
 /** Undefined when one of them is not known. */

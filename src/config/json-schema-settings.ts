@@ -1,48 +1,55 @@
+import { settingsKeys } from './settings.ts';
+
 type Json = Readonly<Record<string, unknown>>;
 
-const NOT_USED = 'Not used by this version.';
-/** What is said of a settings key that only clients know. */
-export const OTHER_SETTING = `A setting of Claude Code. ${NOT_USED}`;
+/** What is said of a key that only clients know. */
+export const OTHER_SETTING = 'A setting of Claude Code, handed on as it is.';
+export const MACHINE_SETTING =
+  "A setting that Claude Code reads from the machine's own files only; it is not handed on.";
+export const DESKTOP_KEY = 'A key of Claude Desktop, handed on as it is.';
 
 const DOCUMENT_NAMES = ['cli', 'settings', 'code'];
-/** What the gateway itself reads of a settings document. */
-const ENFORCED = ['availableModels', 'availableModelsMatch', 'deniedModels'];
 
 /**
- * Moves the settings document, which a policy can hold under three names, to one place. Keys that nobody knows are refused
- * as the loader refuses them: unless `managed.unknown_keys` is `warn`.
+ * Moves the settings document, which a policy can hold under three names, and the desktop block to one place. Settings keys
+ * that nobody knows are refused as the loader refuses them: unless `managed.unknown_keys` is `warn`.
  */
-export function shareSettings(schema: Json): { readonly schema: Json; readonly settings: Json } {
+export function shareDocuments(schema: Json): {
+  readonly schema: Json;
+  readonly settings: Json;
+  readonly desktop: Json;
+} {
   const policy = at(schema, 'properties', 'managed', 'properties', 'policies', 'items', 'properties');
-  const { title, description, ...settings } = at(policy, 'cli');
-  const explained = Object.fromEntries(
-    Object.entries(at(settings, 'properties')).map(([key, member]) => [key, explain(key, asObject(member))]),
+  const settings = explained(at(policy, 'cli'), (key) =>
+    settingsKeys.get(key)?.deviceOnly ? MACHINE_SETTING : OTHER_SETTING,
   );
-  const documents = DOCUMENT_NAMES.map((name) => {
-    const { title: ownTitle, description: own } = at(policy, name);
-    return [name, { title: ownTitle, description: own, $ref: '#/$defs/settings' }] as const;
-  });
+  const desktop = explained(at(policy, 'desktop'), () => DESKTOP_KEY);
+  const referring = (name: string, definition: string) => {
+    const { title, description } = at(policy, name);
+    return [name, { title, description, $ref: `#/$defs/${definition}` }] as const;
+  };
   const managed = at(schema, 'properties', 'managed');
   const shared = replaced(managed, ['properties', 'policies', 'items', 'properties'], {
     ...policy,
-    ...Object.fromEntries(documents),
+    ...Object.fromEntries(DOCUMENT_NAMES.map((name) => referring(name, 'settings'))),
+    ...Object.fromEntries([referring('desktop', 'desktop')]),
   });
   const properties = {
     ...at(schema, 'properties'),
-    managed: { ...shared, ...unlessWarn(Object.keys(explained)) },
+    managed: { ...shared, ...unlessWarn(Object.keys(at(settings, 'properties'))) },
   };
-  return {
-    schema: { ...schema, properties },
-    settings: { title, description, ...settings, properties: explained },
-  };
+  return { schema: { ...schema, properties }, settings, desktop };
 }
 
-function explain(key: string, member: Json): Json {
-  if (member['title'] === undefined) {
-    return { title: words(key), description: OTHER_SETTING, ...exampleOf(member), ...member };
-  }
-  if (ENFORCED.includes(key)) return member;
-  return { ...member, description: `${member['description']} ${NOT_USED}` };
+/** Every key with a title, a description and, where that goes without saying, examples. */
+function explained({ title, description, ...document }: Json, descriptionOf: (key: string) => string): Json {
+  const properties = Object.entries(at(document, 'properties')).map(([key, value]) => {
+    const member = asObject(value);
+    const isDescribed = member['title'] !== undefined;
+    const own = { title: words(key), description: descriptionOf(key), ...exampleOf(member), ...member };
+    return [key, isDescribed ? member : own] as const;
+  });
+  return { title, description, ...document, properties: Object.fromEntries(properties) };
 }
 
 /** Words and booleans are their own examples. A variable may stand for them, so they are in the first of two branches. */
@@ -62,7 +69,7 @@ function unlessWarn(known: readonly string[]): Json {
 }
 
 /** `askUserQuestionTimeout` as `Ask user question timeout`. */
-function words(key: string): string {
+export function words(key: string): string {
   const spaced = key.replace(/(?<=[a-z\d])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
   return spaced.charAt(0).toUpperCase() + spaced.slice(1);
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { gatewayConfigShape } from './gateway-config.ts';
 import { chosenBy } from './json-schema-choice.ts';
-import { shareSettings } from './json-schema-settings.ts';
+import { shareDocuments } from './json-schema-settings.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -16,8 +16,8 @@ export function gatewayJsonSchema(): object {
     target: 'draft-2020-12',
     override: ({ zodSchema, jsonSchema }) => annotate(zodSchema, jsonSchema),
   });
-  const { schema, settings } = shareSettings(withVariables(withProviders(converted)));
-  return { $schema, ...schema, $defs: { settings, variable } };
+  const { schema, settings, desktop } = shareDocuments(withVariables(withProviders(converted)));
+  return { $schema, ...schema, $defs: { settings, desktop, variable } };
 }
 
 const variable = {

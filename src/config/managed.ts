@@ -1,16 +1,24 @@
 import { z } from 'zod';
+import { checkDesktop, desktopShape } from './desktop.ts';
 import { choice, listOf } from './fields.ts';
+import type { JudgedCatalog } from './judged-catalog.ts';
+import { createNearest } from './nearest.ts';
 import { checkAudiences, matchShape } from './policy-match.ts';
 import type { Valid } from './read-shape.ts';
 import type { Report } from './report.ts';
-import { createSettingsCheck, settingsShape } from './settings.ts';
+import { checkSettings, settingsShape } from './settings.ts';
+import type { Path } from './source-problem.ts';
 
 const policyShape = z
   .strictObject({
     match: matchShape,
     cli: settingsShape.optional(),
     settings: settingsShape.optional().meta({ title: 'Settings', description: 'Older name of cli.' }),
-    code: settingsShape.optional().meta({ title: 'Settings', description: 'Newer name of cli.' }),
+    code: settingsShape.optional().meta({
+      title: 'Settings',
+      description: "Newer name of cli; beside desktop it also reaches Claude Desktop's code sessions.",
+    }),
+    desktop: desktopShape.optional(),
   })
   .meta({ title: 'Policy', description: 'What the developers it matches may use.' });
 
@@ -48,17 +56,16 @@ export interface AllowList {
 export interface AllowListVerdict {
   /** Entries that name no model. */
   readonly unknownEntries: readonly string[];
+  /** Entries of which no upstream of the file serves any model. */
+  readonly unservedEntries: readonly string[];
   /** Whether one of the models is allowed that clients start with unless told otherwise. */
   readonly allowsUsualModel: boolean;
 }
 
-/** Judges an allow-list by the catalog, which is the gateway's. */
-export type JudgeAllowList = (
-  list: AllowList,
-  catalog: { readonly ids: readonly string[]; readonly includesBuiltin: boolean },
-) => AllowListVerdict;
-
 export type AllowListJudge = (list: AllowList) => AllowListVerdict;
+
+/** Judges allow-lists by the models there are, which the gateway knows. */
+export type JudgeAllowList = (catalog: JudgedCatalog) => AllowListJudge;
 
 type Managed = Valid<z.output<typeof managedShape>>;
 
@@ -72,14 +79,30 @@ export function checkManaged(
   checkAudiences(policies, allowedDomains, report);
   checkDocumentNames(policies.length, report);
   const isSteeredByAll = policies.some((policy) => policy && isForAll(policy) && isSteered(policy));
-  const checkSettings = createSettingsCheck(managed?.unknown_keys ?? 'error', report);
+  const unknownKeys = managed?.unknown_keys ?? 'error';
+  const values = { report, near: createNearest() };
   for (const [index, policy] of policies.entries()) {
+    const path = ['managed', 'policies', index];
     for (const name of DOCUMENTS) {
       const document = policy?.[name];
-      if (document) checkSettings(document, ['managed', 'policies', index, name]);
+      if (document) checkSettings(document, [...path, name], unknownKeys, values);
     }
+    if (policy?.desktop) checkDesktop(policy.desktop, [...path, 'desktop'], values);
+    checkReach(path, report);
     if (policy) checkAllowList(policy, index, isSteeredByAll, judge, report);
   }
+}
+
+/** Under its older names the document is for Claude Code alone. */
+function checkReach(path: Path, report: Report): void {
+  if (!report.has([...path, 'desktop'])) return;
+  const name = DOCUMENTS.find((candidate) => report.has([...path, candidate]));
+  if (name === undefined || name === 'code') return;
+  report.warning(
+    [...path, name],
+    "stands beside desktop:, and does not reach Claude Desktop's code sessions under this name",
+    'call it code: in all policies if it is meant for them too',
+  );
 }
 
 /** `code` beside `cli` or `settings` stops boot, wherever they stand; so do two names in one policy. */
@@ -147,12 +170,19 @@ function checkAllowList(
     deniedModels: settings.deniedModels?.filter((entry) => entry !== undefined),
   });
   const unknown = new Set(verdict.unknownEntries);
+  const unserved = new Set(verdict.unservedEntries);
   for (const [at, entry] of known.entries()) {
     if (unknown.has(entry))
       report.warning(
         [...path, at],
         `names no model of the catalog, found ${JSON.stringify(entry)}`,
         'see `sallyport models`, or add it under models:',
+      );
+    else if (unserved.has(entry))
+      report.warning(
+        [...path, at],
+        `names only models that no upstream can serve, found ${JSON.stringify(entry)}`,
+        'add an upstream that can, or map the model in upstream_model under models:',
       );
   }
   if (!isSteeredByAll && !isSteered(policy) && unknown.size < known.length && !verdict.allowsUsualModel)

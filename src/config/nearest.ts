@@ -16,6 +16,15 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best?.candidate;
 }
 
+/** As `nearest`, so many times: advice costs time, and a file with more mistakes than this is not a configuration. */
+export function createNearest(most = 200): typeof nearest {
+  let given = 0;
+  return (word, candidates) => {
+    given += 1;
+    return given > most ? undefined : nearest(word, candidates);
+  };
+}
+
 /** `publicUrl`, `public-url` and `PUBLIC_URL` are ways to write `public_url`. */
 export function plain(word: string): string {
   return word

@@ -1,23 +1,21 @@
 import { z } from 'zod';
 import { anyText, choice, flag, listOf, text } from './fields.ts';
-import { nearest } from './nearest.ts';
 import type { Valid } from './read-shape.ts';
-import type { Report } from './report.ts';
 import data from './settings-keys.data.json' with { type: 'json' };
 import type { Path } from './source-problem.ts';
+import { checkValue, outermostShape, type ValueJudge, valueSchemaShape } from './value-schema.ts';
 
 /** One key of Claude Code's settings; `settings-keys.data.json` holds what is known of each. */
-const SettingsKeyShape = z.object({
-  type: z.enum(['string', 'boolean', 'number', 'integer', 'array', 'object']).optional(),
-  values: z.array(z.string()).optional(),
+const settingsKeyShape = z.strictObject({
+  schema: valueSchemaShape.optional(),
   /** Read by a client only from the machine's own files. */
   deviceOnly: z.boolean().optional(),
 });
 
-type SettingsKey = z.output<typeof SettingsKeyShape>;
+type SettingsKey = z.output<typeof settingsKeyShape>;
 
-const settingsKeys = new Map(
-  Object.entries(z.object({ keys: z.record(z.string(), SettingsKeyShape) }).parse(data).keys),
+export const settingsKeys: ReadonlyMap<string, SettingsKey> = new Map(
+  Object.entries(z.object({ keys: z.record(z.string(), settingsKeyShape) }).parse(data).keys),
 );
 
 const rules = (title: string, description: string) =>
@@ -28,7 +26,9 @@ const rules = (title: string, description: string) =>
 /** Every known key with its type. What is below a key is the client's business, but for what the gateway merges by. */
 export const settingsShape = z
   .looseObject({
-    ...Object.fromEntries([...settingsKeys].map(([key, known]) => [key, schemaOf(known).optional()])),
+    ...Object.fromEntries(
+      [...settingsKeys].map(([key, { schema }]) => [key, outermostShape(schema ?? {}).optional()]),
+    ),
     env: z
       .record(z.string(), anyText().meta({ secret: true }), { error: 'must be a map from variable to value' })
       .optional()
@@ -82,7 +82,7 @@ export const settingsShape = z
   .meta({
     title: 'Settings',
     description:
-      'Claude Code settings for the developers this policy matches. This version enforces the model lists and does not serve settings to clients.',
+      'Settings of Claude Code for the developers this policy matches; clients get them from the gateway, and it enforces the model lists itself.',
   });
 
 export type Settings = z.output<typeof settingsShape>;
@@ -94,65 +94,42 @@ export function servedSettings(
   return Object.fromEntries(Object.entries(settings).filter(([key]) => !settingsKeys.get(key)?.deviceOnly));
 }
 
-/** Advice costs time; only so many unknown keys get it. */
-const MOST_ADVICE = 200;
-
-/** Finds the keys that no client reads from a gateway, and those that nobody knows. */
-export function createSettingsCheck(
+/**
+ * Finds the keys that no client reads from a gateway, those that nobody knows, and what is wrong within a value. `unknownKeys`
+ * is `managed.unknown_keys`.
+ */
+export function checkSettings(
+  settings: Valid<Settings>,
+  path: Path,
   unknownKeys: 'error' | 'warn',
-  report: Report,
-): (settings: Valid<Settings>, path: Path) => void {
-  const unknown = unknownKeys === 'warn' ? report.warning : report.error;
-  const otherwise =
-    unknownKeys === 'warn'
-      ? 'it is carried through'
-      : 'remove it, or set managed.unknown_keys: warn to carry it through';
-  let advised = 0;
-
-  const adviceFor = (key: string): string => {
-    advised += 1;
-    const near = advised > MOST_ADVICE ? undefined : nearest(key, [...settingsKeys.keys()]);
-    return near === undefined ? otherwise : `did you mean ${near}?`;
-  };
-
-  return (settings, path) => {
-    for (const key of Object.keys(settings)) {
-      const at = [...path, key];
-      const known = settingsKeys.get(key);
-      if (known?.deviceOnly)
-        report.warning(
-          at,
-          "is read by clients only from the machine's own managed settings, and is not served",
-          'remove it here and push it to the machines',
-        );
-      else if (key === 'mcpServers')
-        report.error(
-          at,
-          'is not possible in managed settings',
-          'use managedMcpServers (http and sse servers)',
-        );
-      else if (!known) unknown(at, 'is no settings key that this version knows', adviceFor(key));
+  judge: ValueJudge,
+): void {
+  const { report, near } = judge;
+  for (const [key, value] of Object.entries(settings)) {
+    const at = [...path, key];
+    const known = settingsKeys.get(key);
+    if (known?.deviceOnly)
+      report.warning(
+        at,
+        "is read by clients only from the machine's own managed settings, and is not served",
+        'remove it here and push it to the machines',
+      );
+    else if (key === 'mcpServers')
+      report.error(at, 'is not possible in managed settings', 'use managedMcpServers (http and sse servers)');
+    else if (known) checkValue(known.schema ?? {}, value, at, judge);
+    else {
+      const meant = near(key, [...settingsKeys.keys()]);
+      const hint = meant === undefined ? OTHERWISE[unknownKeys] : `did you mean ${meant}?`;
+      report[unknownKeys === 'warn' ? 'warning' : 'error'](
+        at,
+        'is no settings key that this version knows',
+        hint,
+      );
     }
-  };
-}
-
-function schemaOf({ type, values }: SettingsKey): z.ZodType {
-  const [first, ...rest] = values ?? [];
-  if (first !== undefined) return choice(first, ...rest);
-  switch (type) {
-    case 'string':
-      return anyText();
-    case 'boolean':
-      return flag();
-    case 'number':
-      return z.number({ error: 'must be a number' });
-    case 'integer':
-      return z.int({ error: 'must be a whole number' });
-    case 'array':
-      return z.array(z.unknown(), { error: 'must be a list' });
-    case 'object':
-      return z.record(z.string(), z.unknown(), { error: 'must be a map' });
-    case undefined:
-      return z.unknown();
   }
 }
+
+const OTHERWISE = {
+  warn: 'it is served all the same',
+  error: 'remove it, or set managed.unknown_keys: warn to serve it all the same',
+};

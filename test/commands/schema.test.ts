@@ -58,7 +58,18 @@ describe('schema', () => {
     expect(stderr).toContain('/dev/null/schemas/gateway.schema.json cannot be written');
   });
 
-  it.each(['managed-settings', 'client-config'])('of %s is not part of this version yet', async (name) => {
+  it('prints that of managed settings, by which an editor finds a mistake', async () => {
+    const { exitCode, stdout } = await schema('managed-settings');
+    expect(exitCode).toBe(0);
+    const isValid = new Ajv2020({ strict: false }).compile(JSON.parse(stdout));
+    const settings = { model: 'opus', permissions: { deny: ['WebFetch'], tomorrow: 1 }, env: { A: '1' } };
+    expect(isValid(settings)).toBe(true);
+    expect(isValid({ ...settings, permissions: { deny: 'WebFetch' } })).toBe(false);
+    expect(isValid({ ...settings, sandbox: { enabled: 'yes' } })).toBe(false);
+    expect(isValid({ ...settings, modle: 'opus' })).toBe(false);
+  });
+
+  it.each(['client-config'])('of %s is not part of this version yet', async (name) => {
     const { exitCode, stdout, stderr } = await schema(name);
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     expect(stderr).toContain(`The schema ${name} is not part of this version yet`);
@@ -67,7 +78,7 @@ describe('schema', () => {
   it('of something else is a mistake that names the choices', async () => {
     const { exitCode, stderr } = await schema('gatway');
     expect(exitCode).toBe(2);
-    expect(stderr).toContain('There are gateway and audit-event');
+    expect(stderr).toContain('There are gateway, managed-settings, and audit-event');
   });
 
   it('shows an example in its help', async () => {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { checkConfig } from '../../src/config/check.ts';
 import { gatewayJsonSchema } from '../../src/config/json-schema.ts';
-import { OTHER_SETTING } from '../../src/config/json-schema-settings.ts';
+import { DESKTOP_KEY, MACHINE_SETTING, OTHER_SETTING } from '../../src/config/json-schema-settings.ts';
 import { few } from '../support/property-runs.ts';
 
 const schema: Schema = gatewayJsonSchema();
@@ -68,6 +68,10 @@ describe('the schema of gateway.yaml', () => {
     [
       'a setting that nobody knows when told to',
       { managed: { unknown_keys: 'warn', policies: [{ match: {}, code: { tomorrow: 1 } }] } },
+    ],
+    [
+      'a desktop block, also with keys that nobody knows',
+      { managed: { policies: [{ match: {}, desktop: { disableAutoUpdates: '${ON}', tomorrow: 1 } }] } },
     ],
     ['limits', { limits: { max_request_bytes: 1024 }, rate_limits: { device_verify: { max: 3 } } }],
   ])('accepts, as the loader does, %s', (_what, change) => {
@@ -142,19 +146,18 @@ describe('the schema of gateway.yaml', () => {
   });
 
   it('explains every key, and shows a value of each', () => {
-    const keys = [...keysOf(schema, ''), ...keysOf(schema.$defs?.['settings'] ?? {}, 'settings.')];
+    const keys = everyKey();
     const silent = keys.filter(({ member }) => !member.title || !member.description || !hasValue(member));
     expect(silent.map(({ path }) => path)).toEqual([]);
   });
 
   it('shows only examples and defaults that it accepts', () => {
-    const shown = [...keysOf(schema, ''), ...keysOf(schema.$defs?.['settings'] ?? {}, 'settings.')].flatMap(
-      ({ path, member }) =>
-        [...(member.examples ?? []), ...('default' in member ? [member.default] : [])].map((value) => ({
-          path,
-          member,
-          value,
-        })),
+    const shown = everyKey().flatMap(({ path, member }) =>
+      [...(member.examples ?? []), ...('default' in member ? [member.default] : [])].map((value) => ({
+        path,
+        member,
+        value,
+      })),
     );
     const ajv = new Ajv2020({ strict: true, strictTypes: false });
     const refused = shown.filter(
@@ -209,10 +212,16 @@ function hasValue(member: Schema): boolean {
   const isSection = (member.properties ?? member.items?.properties ?? member.$ref) !== undefined;
   return (
     isSection ||
-    member.description === OTHER_SETTING ||
+    [OTHER_SETTING, MACHINE_SETTING, DESKTOP_KEY].includes(member.description ?? '') ||
     'default' in member ||
     (member.examples?.length ?? 0) > 0
   );
+}
+
+/** Those of the documents of a policy too. */
+function everyKey(): { path: string; member: Schema }[] {
+  const documents = ['settings', 'desktop'].flatMap((name) => keysOf(schema.$defs?.[name] ?? {}, `${name}.`));
+  return [...keysOf(schema, ''), ...documents];
 }
 
 function keysOf(at: Schema, prefix: string): { path: string; member: Schema }[] {

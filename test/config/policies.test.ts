@@ -152,6 +152,22 @@ describe('an allow-list', () => {
     ]);
   });
 
+  it('that names only what no upstream can serve is warned of', () => {
+    const upstreams =
+      'upstreams: [{ provider: anthropic, models: ["claude-sonnet-*"], auth: { api_key: k } }]\n';
+    const text = fileWith({
+      upstreams,
+      managed: 'managed: { policies: [{ match: {}, cli: { availableModels: [opus, sonnet, gpt-5] } }] }\n',
+    });
+    expect(warningsOf(text, inputs)).toEqual([
+      `${path}[0] names only models that no upstream can serve, found "opus"`,
+      `${path}[2] names no model of the catalog, found "gpt-5"`,
+    ]);
+    expect(
+      warnings('{ availableModels: [sonnet, nobodys] }', 'models: [{ id: nobodys, upstream_model: {} }]\n'),
+    ).toEqual([`${path}[1] names only models that no upstream can serve, found "nobodys"`]);
+  });
+
   it('may name models of the file', () => {
     const own = 'models: [{ id: house-model, upstream_model: { anthropic: x } }]\n';
     expect(warnings('{ availableModels: [house-model, sonnet] }', own)).toEqual([]);

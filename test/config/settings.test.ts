@@ -27,7 +27,7 @@ describe('settings for clients', () => {
     ).toEqual([
       `${path}.avaliableModels is no settings key that this version knows; did you mean availableModels?`,
       `${path}.permisions is no settings key that this version knows; did you mean permissions?`,
-      `${path}.somethingElseEntirely is no settings key that this version knows; remove it, or set managed.unknown_keys: warn to carry it through`,
+      `${path}.somethingElseEntirely is no settings key that this version knows; remove it, or set managed.unknown_keys: warn to serve it all the same`,
     ]);
   });
 
@@ -69,6 +69,52 @@ describe('settings for clients', () => {
     ['{ permissions: { allow: [1] } }', 'permissions.allow[0] must be a rule'],
   ])('are refused with a value of the wrong kind: %s', (inside, words) => {
     expect(errorsOf(settings(inside))).toEqual([expect.stringContaining(`${path}.${words}`)]);
+  });
+
+  it.each([
+    ['{ sandbox: { enabled: 1 } }', 'sandbox.enabled must be true or false'],
+    [
+      '{ sandbox: { network: { httpProxyPort: x } } }',
+      'sandbox.network.httpProxyPort must be a number or null',
+    ],
+    ['{ statusLine: { type: command } }', 'statusLine has no command'],
+    ['{ statusLine: { type: script, command: a } }', 'statusLine.type must be "command"'],
+    ['{ cleanupPeriodDays: 0 }', 'cleanupPeriodDays must be 1 at least'],
+    ['{ skillOverrides: { a: maybe } }', 'skillOverrides.a must be one of on, name-only'],
+    ['{ hooks: { Stop: {} } }', 'hooks.Stop must be a list'],
+    [
+      '{ hooks: { Stop: [{ hooks: [{ type: shell }] }] } }',
+      'hooks.Stop[0].hooks[0].type must be one of command',
+    ],
+    [
+      '{ deniedMcpServers: [{ name: a }] }',
+      'deniedMcpServers[0] must be one of { serverName }, { serverCommand }',
+    ],
+    [
+      '{ blockedMarketplaces: [{ source: svn }] }',
+      'blockedMarketplaces[0].source must be one of github, git, url',
+    ],
+    ['{ blockedMarketplaces: [{ source: git }] }', 'blockedMarketplaces[0] has no url'],
+    ['{ strictPluginOnlyCustomization: false }', 'strictPluginOnlyCustomization must be true'],
+    ['{ modelPricing: { multiplier: 0 } }', 'modelPricing.multiplier must be above 0'],
+    [
+      '{ managedMcpServers: { a: { url: "http://a.example" } } }',
+      'managedMcpServers.a.url must be an https:// URL',
+    ],
+    ['{ permissions: { defaultMode: careless } }', 'permissions.defaultMode must be one of default'],
+  ])('are refused with something wrong within a value: %s', (inside, words) => {
+    const errors = errorsOf(settings(inside));
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toContain(`${path}.${words}`);
+  });
+
+  it('warn of keys within a value that nobody knows, but where clients take any', () => {
+    const inside =
+      '{ sandbox: { enabeld: true }, hooks: { PreTolUse: [] }, permissions: { tomorrow: 1 }, pluginConfigs: { x: { y: 1 } } }';
+    expect(warningsOf(settings(inside))).toEqual([
+      `${path}.sandbox.enabeld is no key that this version knows here`,
+      `${path}.hooks.PreTolUse is no key that this version knows here`,
+    ]);
   });
 
   it('do not show what stands in the environment of clients', () => {

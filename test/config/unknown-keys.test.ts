@@ -130,11 +130,4 @@ describe('what comes with a later version', () => {
     const errors = errorsOf(`${fileWith()}${line}\n`, { env: { NOT_SET_X: 'x' } });
     expect(errors).toEqual([`${section} is not part of this version yet`]);
   });
-
-  it('is the desktop block of a policy', () => {
-    const text = fileWith({
-      managed: 'managed: { policies: [{ match: {}, cli: {}, desktop: { banner: 1 } }] }\n',
-    });
-    expect(errorsOf(text)).toEqual(['managed.policies[0].desktop is not part of this version yet']);
-  });
 });

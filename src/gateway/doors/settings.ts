@@ -93,7 +93,7 @@ function rateLimit({ max, window_seconds: windowSeconds }: { max: number; window
 export function policies({ managed }: GatewayConfig): readonly Policy[] {
   return managed.policies.map((policy) => ({
     match: { groups: policy.match.groups, emailDomain: policy.match.email_domain },
-    documents: { settings: servedSettings(settingsOf(policy)), desktop: undefined },
+    documents: { settings: servedSettings(settingsOf(policy)), desktop: policy.desktop },
   }));
 }
 
