@@ -16,11 +16,15 @@ try {
   const tarball =
     run('npm', ['pack', '--silent', '--pack-destination', folder], root).trim().split('\n').at(-1) ?? '';
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'elsewhere', private: true }));
-  run('npm', ['install', '--silent', '--prefer-offline', join(folder, tarball)], folder);
+  // Nothing that the product needs may have to run while it is installed.
+  run('npm', ['install', '--silent', '--prefer-offline', '--ignore-scripts', join(folder, tarball)], folder);
 
   const installed = join(folder, 'node_modules/sallyport');
   const { version, optionalDependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   expect(optionalDependencies === undefined, 'the packed package carries no pinned Node');
+
+  const { metadata, components } = JSON.parse(readFileSync(join(installed, 'dist/sbom.cdx.json'), 'utf8'));
+  expect(metadata.component.version === version && components.length > 0, 'it carries its bill of materials');
 
   const sallyport = (...args: string[]) =>
     run(process.execPath, [join(installed, 'bin/cli.js'), ...args], folder);
