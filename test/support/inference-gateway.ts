@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { buildConnector } from 'undici';
+import { onTestFinished } from 'vitest';
 import type {
   Accepted,
   Audit,
@@ -177,6 +178,16 @@ export async function startInferenceGateway(
       await Promise.all(transports.map((transport) => transport.close()));
     },
   };
+}
+
+/** The same for one test, with which it ends. */
+export async function openForTest(
+  upstreams: readonly TestUpstream[],
+  options?: TestGatewayOptions,
+): Promise<TestGateway> {
+  const gateway = await startInferenceGateway(upstreams, options);
+  onTestFinished(gateway.close);
+  return gateway;
 }
 
 export interface Answered {

@@ -1,21 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  errorOf,
-  post,
-  request,
-  startInferenceGateway,
-  type TestGateway,
-  type TestUpstream,
-} from '../../support/inference-gateway.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { errorOf, openForTest, post, request, type TestGateway } from '../../support/inference-gateway.ts';
 import { createManualClock, type ManualClock } from '../../support/manual-clock.ts';
-import {
-  type Answerer,
-  message,
-  refusal,
-  reset,
-  type StandInUpstream,
-  startUpstream,
-} from '../../support/upstream.ts';
+import { type OfEither, openBefore, startTwoUpstreams } from '../../support/two-upstreams.ts';
+import { type Answerer, message, refusal, reset, type StandInUpstream } from '../../support/upstream.ts';
 
 let first: StandInUpstream;
 let second: StandInUpstream;
@@ -25,16 +12,8 @@ let clock: ManualClock;
 const busy = (retryAfter: string, status = 429): Answerer =>
   refusal(status, 'rate_limit_error', 'slow down', { 'retry-after': retryAfter });
 
-async function openGateway(
-  changes: { readonly first?: Partial<TestUpstream>; readonly second?: Partial<TestUpstream> } = {},
-): Promise<void> {
-  gateway = await startInferenceGateway(
-    [
-      { name: 'first', url: first.url, ...changes.first },
-      { name: 'second', url: second.url, ...changes.second },
-    ],
-    { upstreamClock: clock },
-  );
+async function openGateway(changes?: OfEither): Promise<void> {
+  gateway = await openBefore({ first, second }, changes, { upstreamClock: clock });
 }
 
 /** Which upstream answered, by the number of requests each got. */
@@ -59,14 +38,7 @@ function held(answer: Answerer): { readonly answerer: Answerer; readonly letGo: 
 
 beforeEach(async () => {
   clock = createManualClock();
-  first = await startUpstream();
-  second = await startUpstream();
-});
-
-afterEach(async () => {
-  await gateway.close();
-  await first.close();
-  await second.close();
+  ({ first, second } = await startTwoUpstreams());
 });
 
 describe('an upstream that asked for time', () => {
@@ -261,7 +233,7 @@ describe('no cooldown follows', () => {
   });
 
   it('anything, where there is only one upstream', async () => {
-    gateway = await startInferenceGateway([{ name: 'first', url: first.url }]);
+    gateway = await openForTest([{ name: 'first', url: first.url }]);
     first.answer = busy('9');
     expect((await post(gateway, request)).status).toBe(429);
     first.answer = message();

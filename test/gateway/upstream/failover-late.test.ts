@@ -1,12 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  open,
-  post,
-  readAll,
-  request,
-  startInferenceGateway,
-  type TestGateway,
-} from '../../support/inference-gateway.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { open, post, readAll, request, type TestGateway } from '../../support/inference-gateway.ts';
+import { openBefore, startTwoUpstreams } from '../../support/two-upstreams.ts';
 import {
   type Answerer,
   answerEvents,
@@ -15,7 +9,6 @@ import {
   reset,
   type StandInUpstream,
   startStream,
-  startUpstream,
   stream,
 } from '../../support/upstream.ts';
 
@@ -24,24 +17,11 @@ let second: StandInUpstream;
 let gateway: TestGateway;
 
 async function openGateway(headersHeldMs: number): Promise<void> {
-  gateway = await startInferenceGateway(
-    [
-      { name: 'first', url: first.url },
-      { name: 'second', url: second.url },
-    ],
-    { relay: { headersHeldMs } },
-  );
+  gateway = await openBefore({ first, second }, {}, { relay: { headersHeldMs } });
 }
 
 beforeEach(async () => {
-  first = await startUpstream();
-  second = await startUpstream();
-});
-
-afterEach(async () => {
-  await gateway.close();
-  await first.close();
-  await second.close();
+  ({ first, second } = await startTwoUpstreams());
 });
 
 describe('once the head of a stream is out without a byte', () => {

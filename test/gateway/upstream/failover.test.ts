@@ -1,13 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { CodedError } from '../../../src/kernel/coded-error.ts';
 import {
   errorOf,
   post,
   request,
-  startInferenceGateway,
   type TestGateway,
-  type TestUpstream,
+  type TestGatewayOptions,
 } from '../../support/inference-gateway.ts';
+import { type OfEither, openBefore, startTwoUpstreams } from '../../support/two-upstreams.ts';
 import {
   type Answerer,
   answerEvents,
@@ -24,28 +24,12 @@ let first: StandInUpstream;
 let second: StandInUpstream;
 let gateway: TestGateway;
 
-async function openGateway(
-  changes: { readonly first?: Partial<TestUpstream>; readonly second?: Partial<TestUpstream> } = {},
-  options: Parameters<typeof startInferenceGateway>[1] = {},
-): Promise<void> {
-  gateway = await startInferenceGateway(
-    [
-      { name: 'first', url: first.url, ...changes.first },
-      { name: 'second', url: second.url, ...changes.second },
-    ],
-    options,
-  );
+async function openGateway(changes?: OfEither, options?: TestGatewayOptions): Promise<void> {
+  gateway = await openBefore({ first, second }, changes, options);
 }
 
 beforeEach(async () => {
-  first = await startUpstream();
-  second = await startUpstream();
-});
-
-afterEach(async () => {
-  await gateway.close();
-  await first.close();
-  await second.close();
+  ({ first, second } = await startTwoUpstreams());
 });
 
 describe('an answer of the first upstream with status', () => {

@@ -1,14 +1,15 @@
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import {
   open,
+  openForTest,
   post,
   readAll,
   request,
-  startInferenceGateway,
   type TestGateway,
 } from '../../support/inference-gateway.ts';
 import { createManualClock, type ManualClock } from '../../support/manual-clock.ts';
+import { startTwoUpstreams } from '../../support/two-upstreams.ts';
 import {
   type Answerer,
   answerEvents,
@@ -17,7 +18,6 @@ import {
   reset,
   type StandInUpstream,
   startStream,
-  startUpstream,
   stream,
 } from '../../support/upstream.ts';
 
@@ -39,7 +39,7 @@ const hold: Answerer = (received, response) => {
 };
 
 async function openGateway(max: number, others: 'second' | 'none' = 'second'): Promise<void> {
-  gateway = await startInferenceGateway(
+  gateway = await openForTest(
     [
       { name: 'first', url: first.url, maxConnections: max },
       ...(others === 'none' ? [] : [{ name: 'second', url: second.url }]),
@@ -51,14 +51,7 @@ async function openGateway(max: number, others: 'second' | 'none' = 'second'): P
 beforeEach(async () => {
   unanswered = [];
   clock = createManualClock();
-  first = await startUpstream(hold);
-  second = await startUpstream();
-});
-
-afterEach(async () => {
-  await gateway.close();
-  await first.close();
-  await second.close();
+  ({ first, second } = await startTwoUpstreams(hold));
 });
 
 describe('max_connections', () => {
@@ -125,7 +118,7 @@ describe('max_connections', () => {
   });
 
   it('counts the wait toward the time that the answer may take to begin', async () => {
-    gateway = await startInferenceGateway([{ name: 'first', url: first.url, maxConnections: 1 }], {
+    gateway = await openForTest([{ name: 'first', url: first.url, maxConnections: 1 }], {
       upstreamClock: clock,
       ttfbMs: TTFB_MS,
     });
@@ -222,7 +215,7 @@ describe('a place is free again after', () => {
   });
 
   it('a credential that could not be had', async () => {
-    gateway = await startInferenceGateway([
+    gateway = await openForTest([
       {
         name: 'first',
         url: first.url,

@@ -1,13 +1,14 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import {
+  openForTest,
   type PostOptions,
   post,
   request,
-  startInferenceGateway,
   type TestGateway,
   type TestUpstream,
 } from '../../support/inference-gateway.ts';
 import { createManualClock, type ManualClock } from '../../support/manual-clock.ts';
+import { startTwoUpstreams } from '../../support/two-upstreams.ts';
 import { message, refusal, type StandInUpstream, startUpstream } from '../../support/upstream.ts';
 
 let a: StandInUpstream;
@@ -18,7 +19,7 @@ let clock: ManualClock;
 type Changes = Partial<TestUpstream>;
 
 async function openGateway(ofA: Changes = {}, ofB: Changes = {}, sub = 'dev-1'): Promise<void> {
-  gateway = await startInferenceGateway(
+  gateway = await openForTest(
     [
       { name: 'a', url: a.url, priority: 1, ...ofA },
       { name: 'b', url: b.url, priority: 1, ...ofB },
@@ -43,14 +44,7 @@ async function sessionAt(name: string): Promise<string> {
 
 beforeEach(async () => {
   clock = createManualClock();
-  a = await startUpstream();
-  b = await startUpstream();
-});
-
-afterEach(async () => {
-  await gateway.close();
-  await a.close();
-  await b.close();
+  ({ first: a, second: b } = await startTwoUpstreams());
 });
 
 describe('with upstreams of equal priority', () => {
@@ -95,7 +89,7 @@ describe('with upstreams of equal priority', () => {
 
   it('one of lower priority is asked when both fail', async () => {
     const last = await startUpstream();
-    gateway = await startInferenceGateway([
+    gateway = await openForTest([
       { name: 'last', url: last.url, priority: 9 },
       { name: 'a', url: a.url, priority: 1 },
       { name: 'b', url: b.url, priority: 1 },
