@@ -119,7 +119,7 @@ managed:
         env: { HTTP_PROXY: "" }
         permissions: { deny: [WebFetch] }
     - match: {}
-      cli: {}
+      desktop: { disableAutoUpdates: true }
 rate_limits:
   device_authorization: { max: 30, window_seconds: 600 }
   device_verify: { max: 10, window_seconds: 600 }

@@ -2,8 +2,9 @@ import type { GatewayConfig } from '../../config/gateway-config.ts';
 import { builtinModels } from '../catalog/builtin-models.ts';
 import { createCatalog } from '../catalog/catalog.ts';
 import { createPolicySet, type PolicySet } from '../policy/policy-set.ts';
-import { NOTHING_PUSHED } from '../policy/served-settings.ts';
+import { telemetryVariables } from '../policy/telemetry-push.ts';
 import { catalogOptions, policies } from './settings.ts';
+import { forwardedTelemetry } from './telemetry-relay.ts';
 
 /** What of a configuration decides who may use what: these sections take effect without a restart. */
 export const POLICY_SECTIONS = [
@@ -39,10 +40,15 @@ export function openPolicies(config: GatewayConfig, publicUrl: string): Policies
 }
 
 function policySetOf(config: GatewayConfig, publicUrl: string): PolicySet {
+  const forwarded = forwardedTelemetry(config);
   return createPolicySet({
     policies: policies(config),
     catalog: createCatalog(catalogOptions(config), builtinModels()),
-    push: NOTHING_PUSHED,
-    desktop: { publicUrl, forwardsTelemetry: false },
+    push: {
+      env: forwarded ? telemetryVariables(publicUrl, forwarded) : {},
+      // Prices are not part of this version.
+      modelPricing: undefined,
+    },
+    desktop: { publicUrl, forwardsTelemetry: forwarded !== undefined },
   });
 }
