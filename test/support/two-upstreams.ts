@@ -1,11 +1,10 @@
-import { onTestFinished } from 'vitest';
 import {
   openForTest,
   type TestGateway,
   type TestGatewayOptions,
   type TestUpstream,
 } from './inference-gateway.ts';
-import { type Answerer, type StandInUpstream, startUpstream } from './upstream.ts';
+import { type Answerer, type StandInUpstream, upstreamForTest } from './upstream.ts';
 
 /** What stands behind a gateway that has a choice. */
 export interface TwoUpstreams {
@@ -15,11 +14,7 @@ export interface TwoUpstreams {
 
 /** Both end with the test that is about to begin. `answer` is the first one's. */
 export async function startTwoUpstreams(answer?: Answerer): Promise<TwoUpstreams> {
-  const [first, second] = await Promise.all([startUpstream(answer), startUpstream()]);
-  onTestFinished(async () => {
-    await Promise.all([first.close(), second.close()]);
-  });
-  return { first, second };
+  return { first: await upstreamForTest(answer), second: await upstreamForTest() };
 }
 
 export interface OfEither {

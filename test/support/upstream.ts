@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
 
 /** What an upstream was sent. */
 export interface Received {
@@ -24,6 +25,13 @@ export interface StandInUpstream {
   /** Connections made so far. */
   readonly connections: number;
   close(): Promise<void>;
+}
+
+/** An upstream for one test, with which it ends. */
+export async function upstreamForTest(answer?: Answerer): Promise<StandInUpstream> {
+  const upstream = await startUpstream(answer);
+  onTestFinished(upstream.close);
+  return upstream;
 }
 
 export async function startUpstream(answer: Answerer = message()): Promise<StandInUpstream> {

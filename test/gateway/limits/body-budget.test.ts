@@ -1,16 +1,16 @@
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { type BodyBudget, createBodyBudget } from '../../../src/gateway/limits/body-budget.ts';
 import {
   type Answered,
   errorOf,
   open,
+  openForTest,
   post,
   readAll,
   request,
-  startInferenceGateway,
   type TestGateway,
 } from '../../support/inference-gateway.ts';
 import { createManualClock, type ManualClock } from '../../support/manual-clock.ts';
@@ -20,7 +20,7 @@ import {
   reset,
   type StandInUpstream,
   startStream,
-  startUpstream,
+  upstreamForTest,
 } from '../../support/upstream.ts';
 
 const MAX_BYTES = 400_000;
@@ -36,20 +36,15 @@ let answerNext: () => void;
 beforeEach(async () => {
   const held: (() => void)[] = [];
   answerNext = () => held.shift()?.();
-  upstream = await startUpstream((received, response) => {
+  upstream = await upstreamForTest((received, response) => {
     held.push(() => void message()(received, response));
   });
   clock = createManualClock();
   bodies = createBodyBudget({ maxBytes: MAX_BYTES }, clock);
-  gateway = await startInferenceGateway([{ name: 'a', url: upstream.url }], {
+  gateway = await openForTest([{ name: 'a', url: upstream.url }], {
     admission: { bodies },
     callerOf: ({ headers }) => ({ sid: String(headers['x-session']) }),
   });
-});
-
-afterEach(async () => {
-  await gateway.close();
-  await upstream.close();
 });
 
 /** A request of exactly so many bytes. */

@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { createDeveloperLimits } from '../../../src/gateway/limits/developers.ts';
 import {
   errorOf,
   open,
+  openForTest,
   post,
   readAll,
   request,
-  startInferenceGateway,
   type TestGateway,
 } from '../../support/inference-gateway.ts';
 import { createManualClock, type ManualClock } from '../../support/manual-clock.ts';
@@ -20,8 +20,8 @@ import {
   reset,
   type StandInUpstream,
   startStream,
-  startUpstream,
   stream,
+  upstreamForTest,
 } from '../../support/upstream.ts';
 
 let upstream: StandInUpstream;
@@ -29,13 +29,8 @@ let clock: ManualClock;
 let gateway: TestGateway;
 
 beforeEach(async () => {
-  upstream = await startUpstream();
+  upstream = await upstreamForTest();
   clock = createManualClock();
-});
-
-afterEach(async () => {
-  await gateway.close();
-  await upstream.close();
 });
 
 async function startGateway(limits: { concurrent?: number; requestsPerMinute?: number }): Promise<void> {
@@ -43,7 +38,7 @@ async function startGateway(limits: { concurrent?: number; requestsPerMinute?: n
     { concurrent: undefined, requestsPerMinute: undefined, ...limits },
     clock,
   );
-  gateway = await startInferenceGateway([{ name: 'a', url: upstream.url }], {
+  gateway = await openForTest([{ name: 'a', url: upstream.url }], {
     admission: { enterDeveloper },
     callerOf: ({ headers }) => ({ sub: String(headers['x-developer'] ?? 'ada') }),
   });

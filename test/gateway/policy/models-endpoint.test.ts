@@ -1,15 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { builtinModels } from '../../../src/gateway/catalog/builtin-models.ts';
 import { createCatalog } from '../../../src/gateway/catalog/catalog.ts';
 import type { Caller } from '../../../src/gateway/exchange.ts';
-import { createRouter } from '../../../src/gateway/http/router.ts';
-import { createHttpServer } from '../../../src/gateway/http/server.ts';
 import { createModelsEndpoint } from '../../../src/gateway/policy/models-endpoint.ts';
 import { createPolicySet } from '../../../src/gateway/policy/policy-set.ts';
 import { NOTHING_PUSHED } from '../../../src/gateway/policy/served-settings.ts';
-import { systemClock } from '../../../src/kernel/clock.ts';
 import { type Answer, ask } from '../../support/device-flow.ts';
-import { createMemoryLog } from '../../support/memory-log.ts';
+import { route, startListener } from '../../support/listener.ts';
 
 const caller: Caller = {
   sub: 'ada',
@@ -46,49 +43,16 @@ const { allowedModels } = createPolicySet({
 const ALL = ['claude-opus-4-8', 'claude-opus-4-7', 'claude-opus-4-6', 'claude-opus-4-5', 'House-Model/1 2'];
 
 const { list, one } = createModelsEndpoint(allowedModels);
-const log = createMemoryLog();
-const server = createHttpServer(
-  {
-    host: '127.0.0.1',
-    port: 0,
-    tls: undefined,
-    keepAliveSeconds: 60,
-    maxRequestHeaderBytes: undefined,
-    maxUrlLength: undefined,
-  },
-  {
-    handle: createRouter(
-      {
-        routes: [
-          {
-            method: 'GET',
-            path: '/v1/models',
-            envelope: 'messages',
-            handle: (request, reply) => list(request, reply, caller),
-          },
-          {
-            method: 'GET',
-            path: '/v1/models/:id',
-            envelope: 'messages',
-            handle: (request, reply) => one(request, reply, caller),
-          },
-        ],
-        errorPage: () => undefined,
-      },
-      log,
-    ),
-    clientAddress: () => ({ kind: 'unknown' }),
-    admit: () => ({ kind: 'admitted', ip: '127.0.0.1' }),
-    log,
-    clock: systemClock,
-  },
-);
 let url: string;
 
 beforeAll(async () => {
-  url = `http://127.0.0.1:${(await server.listen()).port}/v1/models`;
+  const listener = await startListener([
+    route((request, reply) => list(request, reply, caller), { path: '/v1/models' }),
+    route((request, reply) => one(request, reply, caller), { path: '/v1/models/:id' }),
+  ]);
+  url = `${listener.url}/v1/models`;
+  return listener.close;
 });
-afterAll(() => server.close(AbortSignal.abort()));
 
 const idsOf = ({ text }: Answer): string[] => JSON.parse(text).data.map(({ id }: { id: string }) => id);
 

@@ -1,22 +1,23 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import {
   open,
+  openForTest,
   post,
   readAll,
   request,
-  startInferenceGateway,
   type TestGateway,
+  type TestGatewayOptions,
 } from '../../support/inference-gateway.ts';
 import {
   answerEvents,
   event,
   type StandInUpstream,
   startStream,
-  startUpstream,
   stream,
+  upstreamForTest,
 } from '../../support/upstream.ts';
 
 const streamed = { ...request, stream: true };
@@ -26,8 +27,8 @@ const ERROR_EVENT = /event: error\ndata: (\{.*\})\n\n$/;
 let upstream: StandInUpstream;
 let gateway: TestGateway;
 
-async function openGateway(options: Parameters<typeof startInferenceGateway>[1] = {}): Promise<void> {
-  gateway = await startInferenceGateway([{ name: 'anthropic', url: upstream.url }], options);
+async function openGateway(options: TestGatewayOptions = {}): Promise<void> {
+  gateway = await openForTest([{ name: 'anthropic', url: upstream.url }], options);
 }
 
 /** Answers with these bytes and leaves the stream open for the test. */
@@ -41,12 +42,7 @@ function halfAStream(bytes: string): Promise<ServerResponse> {
 }
 
 beforeEach(async () => {
-  upstream = await startUpstream();
-});
-
-afterEach(async () => {
-  await gateway.close();
-  await upstream.close();
+  upstream = await upstreamForTest();
 });
 
 describe('when the upstream breaks off', () => {
@@ -265,7 +261,7 @@ describe('pings', () => {
   const silent = { descriptor: { sendsPings: false } };
 
   it('keep a silent stream alive when the upstream sends none, between events only', async () => {
-    gateway = await startInferenceGateway([{ name: 'cloud', url: upstream.url, ...silent }], {
+    gateway = await openForTest([{ name: 'cloud', url: upstream.url, ...silent }], {
       relay: { pingAfterMs: 20 },
     });
     const half = halfAStream(events.slice(0, 2).join(''));
@@ -309,7 +305,7 @@ describe('pings', () => {
   });
 
   it('keep the wait for the first byte alive once the head is out', async () => {
-    gateway = await startInferenceGateway([{ name: 'cloud', url: upstream.url, ...silent }], {
+    gateway = await openForTest([{ name: 'cloud', url: upstream.url, ...silent }], {
       relay: { pingAfterMs: 10, headersHeldMs: 5 },
     });
     let goOn: () => void = () => undefined;

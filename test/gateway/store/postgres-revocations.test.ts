@@ -1,22 +1,17 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { openStore } from '../../../src/gateway/store/open.ts';
+import { beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Store } from '../../../src/gateway/store/ports.ts';
-import { systemClock } from '../../../src/kernel/clock.ts';
-import { DAY, NOW, postgresOptions } from '../../contract/every-store.ts';
-import { createMemoryLog } from '../../support/memory-log.ts';
-import { createTestDatabase, describeWithPostgres, type TestDatabase } from '../../support/postgres.ts';
+import { DAY, NOW } from '../../contract/every-store.ts';
+import { describeWithPostgres, type TestDatabase } from '../../support/postgres.ts';
+import { openPostgresStore } from '../../support/postgres-store.ts';
 
 let database: TestDatabase;
 let store: Store;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = await openStore(postgresOptions(database.url), { clock: systemClock, log: createMemoryLog() });
+  const opened = await openPostgresStore();
+  ({ database, store } = opened);
+  return opened.close;
 });
 beforeEach(() => store.sweep(Number.MAX_SAFE_INTEGER));
-afterAll(async () => {
-  await store.close();
-  await database.drop();
-});
 
 async function listed(cursor: string | undefined): Promise<{ sids: string[]; cursor: string | undefined }> {
   const found = await store.revocations.listAfter(cursor, NOW);
