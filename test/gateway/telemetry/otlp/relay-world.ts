@@ -1,5 +1,6 @@
 import type { GuardedFetch } from '../../../../src/gateway/exchange.ts';
 import { createOutbound } from '../../../../src/gateway/outbound/outbound.ts';
+import type { ProxyVariables } from '../../../../src/gateway/outbound/proxy-settings.ts';
 import type { OtlpBody } from '../../../../src/gateway/telemetry/otlp/otlp-body.ts';
 import {
   createTelemetryRelay,
@@ -28,19 +29,25 @@ export interface RelayWorld {
   close(): Promise<void>;
 }
 
+export interface RelayWorldOptions {
+  readonly queueBytes?: number;
+  readonly allowLoopback?: boolean;
+  readonly proxies?: Partial<ProxyVariables>;
+}
+
 /** A relay that sends through the real outbound guard, by a clock of the test's. */
 export function createRelayWorld(
   destinations: readonly (Partial<RelayDestination> & Pick<RelayDestination, 'url'>)[],
-  { queueBytes = 64 * 1024 * 1024 } = {},
+  { queueBytes = 64 * 1024 * 1024, allowLoopback = true, proxies = {} }: RelayWorldOptions = {},
 ): RelayWorld {
   const clock = createManualClock();
   const log = createMemoryLog();
   const outbound = createOutbound(
     {
-      allowLoopback: true,
+      allowLoopback,
       allowedOrigins: [],
       proxyIsEgressBoundary: false,
-      proxies: { httpsProxy: undefined, httpProxy: undefined, noProxy: undefined },
+      proxies: { httpsProxy: undefined, httpProxy: undefined, noProxy: undefined, ...proxies },
     },
     { log },
   );
