@@ -20,17 +20,36 @@ export async function assertWritable(path: string): Promise<void> {
   await access(dirname(path), constants.W_OK);
 }
 
+/** A file's replacement, on disk beside it. */
+export interface StagedFile {
+  /** Takes the file's name in one step; on failure nothing of it is left. */
+  commit(): Promise<void>;
+  discard(): Promise<void>;
+}
+
 /** Replaces a file in one step, on disk before it takes the name, with the owner and mode given. */
 export async function replaceFile(path: string, text: string, rights: FileRights): Promise<void> {
+  const staged = await stageFile(path, text, rights);
+  await staged.commit();
+}
+
+/** Writes what is to replace a file, all but the last step. */
+export async function stageFile(path: string, text: string, rights: FileRights): Promise<StagedFile> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   await writeNewFile(temporary, text, rights);
-  try {
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
-  } catch (error) {
-    await unlink(temporary).catch(() => undefined);
-    throw error;
-  }
+  const discard = () => unlink(temporary).catch(() => undefined);
+  return {
+    async commit() {
+      try {
+        await rename(temporary, path);
+        await syncFolder(dirname(path));
+      } catch (error) {
+        await discard();
+        throw error;
+      }
+    },
+    discard,
+  };
 }
 
 /** Writes a file that must not exist yet; on failure nothing of it is left. */
@@ -75,6 +94,7 @@ export function systemReason(error: unknown): string | undefined {
 }
 
 const reasons: Readonly<Record<string, string>> = {
+  EPIPE: 'nobody reads it (EPIPE)',
   EACCES: 'this user may not write there (EACCES)',
   EPERM: 'this user may not do that (EPERM)',
   EROFS: 'the file system is read-only (EROFS)',

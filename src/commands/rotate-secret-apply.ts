@@ -1,11 +1,19 @@
 import { stat } from 'node:fs/promises';
+import type { Writable } from 'node:stream';
 import { checkConfig } from '../config/check.ts';
 import type { GatewayConfig } from '../config/gateway-config.ts';
 import { readSecretFile } from '../config/load.ts';
 import { formatProblems } from '../config/problems.ts';
 import { finishableAtMs, writtenTtlHours } from '../config/rotate.ts';
 import { CodedError } from '../kernel/coded-error.ts';
-import { type FileRights, replaceFile, systemReason, writeNewFile } from './config-file-edit.ts';
+import {
+  type FileRights,
+  replaceFile,
+  type StagedFile,
+  stageFile,
+  systemReason,
+  writeNewFile,
+} from './config-file-edit.ts';
 import type { Host } from './host.ts';
 import type { Change } from './rotate-secret-plan.ts';
 import { assignment, byHandLines, reportLines } from './rotate-secret-report.ts';
@@ -49,7 +57,13 @@ export function checkedText(host: Host, target: Target, text: string, change?: C
   }
 }
 
-/** Brings a change about and says what comes next. Nothing is touched before the result has been found valid. */
+/** Where the new secret stands already, but for the text that is written. */
+type SecretPlace = 'nowhere' | 'its file' | 'stdout';
+
+/**
+ * Brings a change about and says what comes next. Nothing is touched before the result has been found valid, and the file
+ * names no secret that could not be printed: throws `command_failed` then.
+ */
 export async function writeChange(host: Host, target: Target, change: Change): Promise<void> {
   const { ttlHours } = checkedText(host, target, change.after, change);
   try {
@@ -57,18 +71,49 @@ export async function writeChange(host: Host, target: Target, change: Change): P
   } catch (error) {
     return handOver(host, target, change, `${pathOf(change)}: ${reasonOf(error)}`);
   }
+  let staged: StagedFile;
   try {
     await replaceFile(`${target.path}.bak`, change.before, target.rights);
-    await replaceFile(target.path, change.after, target.rights);
+    staged = await stageFile(target.path, change.after, target.rights);
   } catch (error) {
-    return handOver(host, target, change, reasonOf(error), true);
+    return handOver(host, target, change, reasonOf(error), 'its file');
   }
   const value = assignment(change);
-  if (value !== undefined) host.stdout.write(`${value}\n`);
+  if (value !== undefined) await printOrDiscard(host, target, value, staged);
+  try {
+    await staged.commit();
+  } catch (error) {
+    return handOver(host, target, change, reasonOf(error), value === undefined ? 'its file' : 'stdout');
+  }
   // The date in the file is cut to the second.
   const sinceMs = Math.floor(host.clock.now() / 1000) * 1000;
   const finishAtMs = ttlHours === undefined ? undefined : finishableAtMs(sinceMs, ttlHours);
   say(host, reportLines(change, target.name, finishAtMs));
+}
+
+/** The only place where the value is shown: without it, whoever changes the file would shut everybody out. */
+async function printOrDiscard(
+  host: Host,
+  { name }: Target,
+  value: string,
+  staged: StagedFile,
+): Promise<void> {
+  try {
+    await written(host.stdout, `${value}\n`);
+  } catch (cause) {
+    await staged.discard();
+    const detail = `The new secret could not be printed: ${reasonOf(cause)}. ${name} is as it was`;
+    throw new CodedError('command_failed', { detail, cause });
+  }
+}
+
+/** Resolves once the system has taken the text. */
+function written(stream: Writable, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // The stream tells of its failure once more, after the callback.
+    stream.on('error', reject);
+    stream.write(text, (error) => (error ? reject(error) : resolve()));
+  });
 }
 
 /**
@@ -80,22 +125,20 @@ export async function handOver(
   target: Target,
   change: Change,
   obstacle: string,
-  isFileWritten = false,
+  place: SecretPlace = 'nowhere',
 ): Promise<never> {
   checkedText(host, target, change.after, change);
-  const needsPlace = !(await placed(change, isFileWritten));
-  const comment = needsPlace
-    ? `# ${assignment(change) ?? `${pathOf(change)}: ${change.added?.value}`}\n`
-    : '';
+  const hasPlace = place === 'stdout' || (await placed(change, place));
+  const comment = hasPlace ? '' : `# ${assignment(change) ?? `${pathOf(change)}: ${change.added?.value}`}\n`;
   host.stdout.write(`${comment}${change.after}`);
-  say(host, byHandLines(change, target.name, !needsPlace));
+  say(host, byHandLines(change, target.name, hasPlace && place !== 'stdout'));
   throw new CodedError('config_not_writable', { detail: `${target.name} cannot be written: ${obstacle}` });
 }
 
 /** Whether the new secret stands somewhere, or could be put there. A variable is not ours to set. */
-async function placed(change: Change, isFileWritten: boolean): Promise<boolean> {
+async function placed(change: Change, place: SecretPlace): Promise<boolean> {
   if (change.added?.reference.kind === 'variable') return false;
-  if (isFileWritten) return true;
+  if (place === 'its file') return true;
   return writeSecret(change).then(
     () => true,
     () => false,

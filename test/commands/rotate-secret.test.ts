@@ -3,7 +3,10 @@ import { chmod, mkdir, readFile, rename, stat, symlink, writeFile } from 'node:f
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { createRotationWorld, OLD, type RotationWorld } from './rotation-world.ts';
+import { writeChange } from '../../src/commands/rotate-secret-apply.ts';
+import { planChange } from '../../src/commands/rotate-secret-plan.ts';
+import { createMemoryHost } from '../support/memory-host.ts';
+import { createRotationWorld, OLD, type RotationWorld, START } from './rotation-world.ts';
 
 let world: RotationWorld;
 
@@ -275,6 +278,25 @@ describe('a file that cannot be written', () => {
     expect(stderr).toContain('cannot be written: it is a folder (EISDIR)');
     expect(await world.text()).toBe(before);
     expect(await world.names()).toEqual(['gateway.yaml', 'gateway.yaml.bak']);
+  });
+
+  it('goes there after the secret when it cannot take its place once that is printed', async () => {
+    await world.write('${JWT_SECRET}');
+    const text = await world.text();
+    // As where a file is mounted by itself: nothing else can take its name.
+    const mounted = join(world.folder, 'mounted.yaml');
+    await mkdir(mounted);
+    const target = { name: 'mounted.yaml', path: mounted, rights: await stat(world.file) };
+    const inputs = { nowMs: START, newSecret: () => 'n'.repeat(43), isTaken: () => false };
+    const host = createMemoryHost();
+    await expect(writeChange(host, target, planChange('add', text, inputs))).rejects.toMatchObject({
+      code: 'config_not_writable',
+    });
+    const [first, ...rest] = host.out().split('\n');
+    expect(first).toBe(`JWT_SECRET_20261007=${'n'.repeat(43)}`);
+    expect(parse(rest.join('\n')).session.jwt_secret).toEqual(['${JWT_SECRET_20261007}', '${JWT_SECRET}']);
+    expect(host.err()).toContain('Its first line holds the new secret');
+    expect(await world.names()).toEqual(['gateway.yaml', 'mounted.yaml', 'mounted.yaml.bak']);
   });
 
   it('goes there without the secret when that has got its file', async () => {

@@ -1,11 +1,21 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { paths } from '../../src/kernel/protocol.ts';
 import { json, type StandIn, startStandIn } from '../client/stand-in-gateway.ts';
 import { INHERITED_ENV, sallyport, startSallyport } from '../support/gateway-process.ts';
@@ -96,6 +106,47 @@ describe.skipIf(!existsSync(FULL))('output that cannot be written', () => {
     },
     60_000,
   );
+});
+
+describe('rotate-secret with a variable, whose new value is printed once', () => {
+  const GATEWAY_YAML = `listen: { host: 127.0.0.1 }
+oidc: { issuer: https://login.example.com, client_id: sallyport, client_secret: secret }
+session:
+  jwt_secret: \${JWT_SECRET}
+store: { embedded: /var/lib/sallyport }
+upstreams: [{ provider: anthropic, auth: { api_key: key } }]
+`;
+  let place: string;
+  let file: string;
+
+  beforeEach(() => {
+    place = join(folder, 'operator');
+    mkdirSync(place);
+    file = join(place, 'gateway.yaml');
+    writeFileSync(file, GATEWAY_YAML);
+  });
+
+  afterEach(() => rmSync(place, { recursive: true, force: true }));
+
+  function expectFileAsItWas(stderr: string, reason: string): void {
+    expect(stderr).toBe(`Error: The new secret could not be printed: ${reason}. ${file} is as it was\n`);
+    expect(readFileSync(file, 'utf8')).toBe(GATEWAY_YAML);
+    expect(readdirSync(place)).toEqual(['gateway.yaml', 'gateway.yaml.bak']);
+  }
+
+  it.skipIf(!existsSync(FULL))('leaves the file as it was where that cannot be written', async () => {
+    const { code, stderr } = await intoFullDisk('rotate-secret', '--config', file);
+    expect(code).toBe(1);
+    expectFileAsItWas(stderr, 'the disk is full (ENOSPC)');
+  });
+
+  it('leaves the file as it was where nobody reads that', async () => {
+    const child = startSallyport(['rotate-secret', '--config', file]);
+    child.stdout?.destroy();
+    const [stderr] = await Promise.all([child.stderr ? readAll(child.stderr) : '', once(child, 'exit')]);
+    expect(child.exitCode).toBe(1);
+    expectFileAsItWas(stderr, 'nobody reads it (EPIPE)');
+  });
 });
 
 describe('output that nobody reads to its end', () => {
