@@ -26,7 +26,7 @@ function messagesIn(page: string): string[] {
   return cells.flatMap((cell = '') => [...cell.matchAll(/`([^`]+)`/g)].map(([, message = '']) => message));
 }
 
-const pages = ['docs/operations.md', 'docs/developers.md', 'docs/upstreams.md'];
+const pages = ['docs/operations.md', 'docs/developers.md', 'docs/upstreams.md', 'docs/telemetry.md'];
 const messages = pages.flatMap((page) => messagesIn(page).map((message) => [page, message] as const));
 
 it('there are tables of messages', () => {
