@@ -102,7 +102,7 @@ gives one, and \`email\` where it is known.
 
 \`grant_type=${REFRESH_TOKEN_GRANT}\` with \`refresh_token\` answers the same with a new refresh token; a refresh token ends after
 ${refreshTtlSeconds} seconds. \`401 invalid_grant\` means that the session is over: sign in again. \`503 temporarily_unavailable\` means that the identity
-provider cannot be asked: keep the session and ask again after \`Retry-After\`.
+provider cannot be asked: keep the session and ask again after \`Retry-After\`. Too many sign-ins are \`429 slow_down\` with \`Retry-After\`.
 
 \`POST ${paths.revocation}\` (form, \`token\`) ends the session that an access or refresh token belongs to, for all its tokens, and answers
 200 also for tokens it does not know. None of these endpoints takes or needs client credentials, and none redirects elsewhere.`;
@@ -124,7 +124,7 @@ function inference(
   unescaping, and none of the keys that the gateway reads may be repeated.
 - A trailing \`[1m]\` on the model is removed. ${unknown}
 - \`tags\` and their beta stay here. \`safeguards\` and its beta go along, or the refusal names \`safeguards\`.
-- Every other field goes to the upstream as it came.
+- Every other field goes to the upstream as it came, but for what is left out below.
 - Upstreams are tried in order; the answer says nothing of those that failed. The upstream's own id for it is in \`x-upstream-request-id\`.
 - Streams are not buffered. Where an upstream sends no pings, the gateway sends \`event: ping\` after 15 seconds of silence.
 - A stream that breaks ends with \`event: error\` where an event has just ended, and an aborted connection: never like a complete one.
@@ -193,7 +193,7 @@ with \`expiresAt\`, \`ETag\` and 304. ${here}`;
 function telemetry({ relayedSignals, limits: { telemetryBytes } }: ProtocolFacts): string {
   const here =
     relayedSignals.length > 0
-      ? `Destinations here take: ${relayedSignals.join(', ')}. Clients with a policy, or none, get the matching \`OTEL_*\` variables in their managed settings.`
+      ? `Destinations here take: ${relayedSignals.join(', ')}. Clients get the matching \`OTEL_*\` variables in their managed settings.`
       : 'No destination is configured here: what comes is dropped.';
   return `## Telemetry
 
@@ -205,8 +205,12 @@ function errors(): string {
   return `## Errors
 
 A part in angle brackets stands for what the request was about; some endpoints say more precisely what was wrong in the same place.
-\`x-should-retry: false\` and \`retry-after\` mean what they say. An upstream's refusal of a request is passed on: that of the Anthropic API as
-it is, that of a cloud in words that name no account.
+\`x-should-retry: false\` and \`retry-after\` mean what they say.
+
+An upstream's refusal of a request keeps its status. One of the Anthropic API is passed on as it is. One of a cloud keeps its message on 400 and
+413 where it comes in the envelope below; any other is told without what could name an account, in words that clients recover from: \`Input is too long.\`, \`capability_rejected: prompt_too_long\`,
+\`\`Unexpected value(s) \`<beta>\` for the \`anthropic-beta\` header\`\`, \`<field>: Extra inputs are not permitted\`, else
+a fixed sentence for the status.
 
 ### Messages
 
