@@ -100,16 +100,23 @@ describeWithChromium('the pages in a real browser', () => {
   ] as const)('fit a phone and are readable in the %s', async (_name, colorScheme) => {
     const grant = await flow.start();
     const { page } = await openPage({ viewport: PHONE, colorScheme });
+    const everywhere = new Set<string>();
     for (const path of [
       '/',
       '/device',
+      '/device?user_code=BCDF-GHJK',
       new URL(grant.verification_uri_complete).pathname + new URL(grant.verification_uri_complete).search,
     ]) {
       await page.goto(gateway.url + path);
       expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(true);
-      expect(await page.evaluate(CONTRAST)).toBeGreaterThanOrEqual(4.5);
+      const { seen, unreadable } = await page.evaluate<Readability>(READABILITY);
+      expect({ path, unreadable }).toEqual({ path, unreadable: [] });
+      for (const element of seen) everywhere.add(element);
       expect(await page.getAttribute('html', 'lang')).toBe('en');
     }
+    expect([...everywhere]).toEqual(
+      expect.arrayContaining(['h1', 'p', 'label', 'input', 'button', 'button.quiet', 'p.notice']),
+    );
     await page.context().close();
   });
 
@@ -132,15 +139,33 @@ async function hasFocus(page: Page, element: string): Promise<boolean> {
   return (await page.evaluate('document.activeElement.tagName.toLowerCase()')) === element;
 }
 
-/** WCAG 2 contrast ratio of the body's text against its background. */
-const CONTRAST = `(() => {
+/** Where text stands on a page, and the places whose WCAG 2 contrast ratio with what is behind them is below 4.5. */
+interface Readability {
+  readonly seen: readonly string[];
+  readonly unreadable: readonly string[];
+}
+
+const READABILITY = `(() => {
   const channels = (text) => text.match(/[\\d.]+/g).map(Number);
   const luminance = ([r, g, b]) => {
     const [R, G, B] = [r, g, b].map((v) => { const s = v / 255; return s <= 0.03928 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4; });
     return 0.2126 * R + 0.7152 * G + 0.0722 * B;
   };
-  const style = getComputedStyle(document.body);
-  const background = style.backgroundColor === 'rgba(0, 0, 0, 0)' ? getComputedStyle(document.documentElement).backgroundColor : style.backgroundColor;
-  const [a, b] = [luminance(channels(style.color)), luminance(channels(background))].sort((x, y) => y - x);
-  return (a + 0.05) / (b + 0.05);
+  const isClear = ({ backgroundColor }) => channels(backgroundColor)[3] === 0;
+  const behind = (element) => {
+    let at = element;
+    while (at.parentElement && isClear(getComputedStyle(at))) at = at.parentElement;
+    return getComputedStyle(at).backgroundColor;
+  };
+  const contrast = (element) => {
+    const pair = [getComputedStyle(element).color, behind(element)].map((text) => luminance(channels(text)));
+    return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+  };
+  const holdsText = (element) => element.matches('input') || [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim() !== '');
+  const elements = [...document.body.querySelectorAll('*')].filter((element) => holdsText(element) && element.checkVisibility());
+  const named = (element) => [element.localName, ...element.classList].join('.');
+  return {
+    seen: elements.map(named),
+    unreadable: elements.filter((element) => contrast(element) < 4.5).map((element) => named(element) + ' ' + contrast(element).toFixed(2)),
+  };
 })()`;
