@@ -36,21 +36,28 @@ export interface Lane {
 const RETRY_FOR_MS = 5 * 60_000;
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
+/** Each body under way is in memory once more: with so many bytes of them no other begins. */
+const MOST_BYTES_AT_ONCE = 8 * 1024 * 1024;
 
 export function createLane({ line, forward, watch, clock, random }: LaneParts): Lane {
   const closing = new AbortController();
   let breaker = CLOSED;
   let underWay = 0;
+  let bytesUnderWay = 0;
   let alarm: { readonly atMs: number; readonly off: AbortController } | undefined;
   let onDrained: (() => void) | undefined;
+
+  const isFull = (nowMs: number): boolean =>
+    underWay >= placesNow(breaker, nowMs) || bytesUnderWay >= MOST_BYTES_AT_ONCE;
 
   const pump = (): void => {
     if (closing.signal.aborted) return;
     const nowMs = clock.monotonicMs();
-    while (underWay < placesNow(breaker, nowMs)) {
+    while (!isFull(nowMs)) {
       const next = line.take(nowMs);
       if (!next) break;
       underWay += 1;
+      bytesUnderWay += next.bytes;
       void forward(next.body, closing.signal).then((outcome) => settle(next, outcome));
     }
     setAlarm(nowMs);
@@ -58,6 +65,7 @@ export function createLane({ line, forward, watch, clock, random }: LaneParts): 
 
   const settle = (waiting: Waiting, outcome: Outcome): void => {
     underWay -= 1;
+    bytesUnderWay -= waiting.bytes;
     if (closing.signal.aborted) return;
     if (outcome.kind === 'failed') failed(waiting, outcome);
     else answered(waiting, outcome);
@@ -90,11 +98,11 @@ export function createLane({ line, forward, watch, clock, random }: LaneParts): 
     line.putBack({ ...waiting, attempts, firstFailedAtMs, dueAtMs: nowMs + waitMs });
   };
 
-  /** Wakes up when something may be sent that nothing else will wake for. */
+  /** Wakes up when something may be sent, unless what is under way will do that when it ends. */
   const setAlarm = (nowMs: number): void => {
     const nextDueMs = line.nextDueMs();
-    const isFull = nowMs >= breaker.pausedUntilMs && underWay >= placesNow(breaker, nowMs);
-    const atMs = nextDueMs === undefined || isFull ? undefined : Math.max(nextDueMs, breaker.pausedUntilMs);
+    const isWoken = nowMs >= breaker.pausedUntilMs && isFull(nowMs);
+    const atMs = nextDueMs === undefined || isWoken ? undefined : Math.max(nextDueMs, breaker.pausedUntilMs);
     if (alarm?.atMs === atMs) return;
     alarm?.off.abort();
     alarm = undefined;

@@ -81,6 +81,33 @@ describe('a body', () => {
   });
 });
 
+describe('under way to a destination', () => {
+  const hold = (collector: Collector) => {
+    const answers: (() => void)[] = [];
+    collector.answer = (response, exported) => void answers.push(() => take(response, exported));
+    return answers;
+  };
+
+  it.each([
+    ['sixteen bodies', 100, 16],
+    ['eight MiB', 4 * 1024 * 1024, 2],
+  ])('are %s at once, and the others follow as these are answered', async (_what, size, atOnce) => {
+    world = createRelayWorld([{ url: first.url }], { queueBytes: 128 * 1024 * 1024 });
+    const answers = hold(first);
+    for (let i = 0; i < 20; i += 1) world.relay.take({ ...otlpBody(), bytes: Buffer.alloc(size, i) });
+    for (let answered = 0; answered < 20; answered += 1) {
+      await first.hasBeenAsked(Math.min(atOnce + answered, 20));
+      await new Promise(setImmediate);
+      expect(first.asked.length).toBe(Math.min(atOnce + answered, 20));
+      answers[answered]?.();
+      await expect.poll(() => world.count('receiver-0 metrics delivered')).toBe(answered + 1);
+    }
+    expect(first.taken.map(({ body }) => body[0]).toSorted()).toEqual(
+      Array.from({ length: 20 }, (_, i) => i).toSorted(),
+    );
+  });
+});
+
 describe('a destination that is down for a minute', () => {
   const names = Array.from({ length: 60 }, (_, second) => `second ${second}`);
 
