@@ -54,9 +54,9 @@ function switchesOf(facts: ProtocolFacts, serves: (path: string) => boolean): re
   return [
     [
       'managed settings',
-      serves(paths.managedSettings) && facts.hasPolicies,
-      `policies decide what ${code(paths.managedSettings)} answers`,
-      'there is no policy',
+      serves(paths.managedSettings) && (facts.hasPolicies || isRelaying),
+      `policies and what the gateway pushes itself decide what ${code(paths.managedSettings)} answers`,
+      'there is no policy, and nothing to push',
     ],
     [
       'Claude Desktop',

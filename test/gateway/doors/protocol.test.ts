@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { GatewayConfig } from '../../../src/config/gateway-config.ts';
 import { openProtocolPage } from '../../../src/gateway/doors/protocol.ts';
 import type { LearntRefusal } from '../../../src/gateway/upstream/provider.ts';
-import { paths } from '../../../src/kernel/protocol.ts';
+import { OTLP_PATHS, paths } from '../../../src/kernel/protocol.ts';
 import { configOf, fileWith, SECRET } from '../../config/config-file.ts';
 import { startListener, type TestListener } from '../../support/listener.ts';
 
@@ -28,7 +28,9 @@ async function standUp(sections: Readonly<Record<string, string>>) {
     ],
   );
   const endpoint = { method: 'GET', path: paths.protocol, envelope: 'messages', guard: 'open' } as const;
-  listener = await startListener([{ ...endpoint, handle: page(() => [endpoint]) }]);
+  const others = [paths.managedSettings, paths.desktopBootstrap, OTLP_PATHS.metrics];
+  const endpoints = [endpoint, ...others.map((path) => ({ ...endpoint, path }))];
+  listener = await startListener([{ ...endpoint, handle: page(() => endpoints) }]);
   const url = listener.url + paths.protocol;
   return { state, get: () => fetch(url), text: async () => (await fetch(url)).text() };
 }
@@ -89,6 +91,23 @@ describe('the page of a running gateway', () => {
       '| unknown models | on |',
     ])
       expect(page).toContain(said);
+  });
+
+  it.each([
+    ['metrics', '', ''],
+    ['logs', 'metrics: false, logs: true', 'managed: { policies: [{ match: {}, cli: {} }] }\n'],
+    ['metrics, traces', 'traces: true', 'managed: { policies: [{ match: {}, cli: {}, desktop: {} }] }\n'],
+  ])('says that destinations take %s, and what policies have', async (signals, flags, managed) => {
+    const { state, text } = await standUp({
+      telemetry: `telemetry: { forward_to: [{ url: https://otel.example.test, ${flags} }] }\n`,
+      managed,
+    });
+    const page = await text();
+    expect(state.config.telemetry.forward_to).toHaveLength(1);
+    expect(page).toContain(`destinations take ${signals} |`);
+    expect(page).toContain('| managed settings | on |');
+    expect(page).toContain(`| Claude Desktop | ${managed.includes('desktop') ? 'on' : 'off'} |`);
+    expect(page).not.toContain('otel.example.test');
   });
 
   it('is the same until the configuration in force is another one', async () => {

@@ -112,7 +112,16 @@ describe('the page of the protocol', () => {
   });
 
   it.each<[string, Partial<ProtocolFacts>, Partial<ProtocolFacts>]>([
-    ['managed settings', { hasPolicies: true }, { hasPolicies: false }],
+    [
+      'managed settings',
+      { hasPolicies: true, relayedSignals: [] },
+      { hasPolicies: false, relayedSignals: [] },
+    ],
+    [
+      'managed settings',
+      { hasPolicies: false, relayedSignals: ['logs'] },
+      { hasPolicies: false, relayedSignals: [] },
+    ],
     ['Claude Desktop', { hasDesktop: true }, { hasDesktop: false }],
     ['telemetry forwarding', { relayedSignals: ['logs'] }, { relayedSignals: [] }],
     ['unknown models', { forwardsUnknownModels: true }, { forwardsUnknownModels: false }],
