@@ -6,6 +6,7 @@ import { anthropicEnvelope, ownMessage, readJson } from './cloud-error-shapes.ts
 import { refusedName, refusesSomeBeta } from './cloud-error-words.ts';
 import { canDoWithout, harmlessField, placesOf } from './harmless.ts';
 import type { ClientHead, LearntRefusal, OutgoingRequest, Provider, Refusal } from './provider.ts';
+import { clientHeader } from './request-headers.ts';
 
 /** What to leave out: what the upstream refuses and can be spared, nothing, or these betas and fields in any case. */
 export type StripRule = 'auto' | false | readonly string[];
@@ -172,8 +173,8 @@ function without(
   };
 }
 
-function betasIn({ headers }: ClientHead): readonly string[] {
-  return String(headers['anthropic-beta'] ?? '')
+function betasIn(message: ClientHead): readonly string[] {
+  return (clientHeader(message, 'anthropic-beta') ?? '')
     .split(',')
     .map((beta) => beta.trim())
     .filter((beta) => beta !== '');

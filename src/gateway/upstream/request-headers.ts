@@ -61,10 +61,16 @@ function nominatedBy(connection: string | undefined): readonly string[] | undefi
   return connection.split(',').map((name) => name.trim().toLowerCase());
 }
 
+/** A client's header by its name in lower case; undefined as well where `Connection` makes it hop-by-hop. */
+export function clientHeader({ headers }: ClientHead, name: string): string | undefined {
+  if (nominatedBy(headers.connection)?.includes(name)) return undefined;
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(',') : value;
+}
+
 /** The client's betas without the gateway's own, plus those the credential needs; undefined when none is left. */
 export function betasOf(message: ClientHead, needed: string | undefined): string | undefined {
-  const sent = message.headers['anthropic-beta'];
-  const text = Array.isArray(sent) ? sent.join(',') : sent;
+  const text = clientHeader(message, 'anthropic-beta');
   if (text === undefined || text === '') return needed;
   if (!text.includes(TAGS_BETA) && needed === undefined) return text;
   const kept = text

@@ -125,6 +125,18 @@ describe('towards the upstream', () => {
     expect(headers['x-stainless-lang']).toBeUndefined();
   });
 
+  it('goes none of the protocol’s own either, but what every request has', async () => {
+    const { headers } = await sent({
+      connection: 'close, Anthropic-Version, anthropic-beta, content-type',
+      'anthropic-version': '2026-10-21',
+      'anthropic-beta': 'a-1',
+      'content-type': 'application/json; charset=utf-8',
+    });
+    expect(headers['anthropic-version']).toBe('2023-06-01');
+    expect(headers['anthropic-beta']).toBeUndefined();
+    expect(headers['content-type']).toBe('application/json');
+  });
+
   it('goes who asks, when the operator wants that', async () => {
     const { headers } = await sent(
       { 'x-claude-gateway-user-id': 'somebody else' },

@@ -1,6 +1,6 @@
 import { type MemberChange, spliceBody } from '../../http/splice.ts';
 import type { OutgoingRequest, Prepared } from '../provider.ts';
-import { betasOf, createHeaderPicker, DEFAULT_ANTHROPIC_VERSION } from '../request-headers.ts';
+import { betasOf, clientHeader, createHeaderPicker, DEFAULT_ANTHROPIC_VERSION } from '../request-headers.ts';
 
 export interface MessagesFormatOptions {
   /** Path of the base URL, without `/v1` and without a `/` at the end. */
@@ -39,15 +39,12 @@ export function messagesPrefix({ pathname }: URL): string {
   return pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
 }
 
-function protocolHeaders(
-  { message: { headers }, message }: OutgoingRequest,
-  neededBeta: string | undefined,
-): string[] {
-  const version = [headers['anthropic-version']].flat()[0] ?? DEFAULT_ANTHROPIC_VERSION;
+function protocolHeaders({ message }: OutgoingRequest, neededBeta: string | undefined): string[] {
+  const version = clientHeader(message, 'anthropic-version') ?? DEFAULT_ANTHROPIC_VERSION;
   const own = ['anthropic-version', version];
   const betas = betasOf(message, neededBeta);
   if (betas !== undefined) own.push('anthropic-beta', betas);
-  if (headers['content-type'] === undefined) own.push('content-type', 'application/json');
+  if (clientHeader(message, 'content-type') === undefined) own.push('content-type', 'application/json');
   return own;
 }
 

@@ -2,7 +2,7 @@ import { type MemberChange, spliceBody } from '../../../http/splice.ts';
 import { type CloudErrorRules, cloudJudgement } from '../../cloud-errors.ts';
 import { createCredentialSource } from '../../credential-source.ts';
 import type { OutgoingRequest, Prepared, Provider, ProviderParts } from '../../provider.ts';
-import { betasOf, createHeaderPicker } from '../../request-headers.ts';
+import { betasOf, clientHeader, createHeaderPicker } from '../../request-headers.ts';
 import { withoutTagsBeta } from '../body-betas.ts';
 import { passingCredential } from '../header-credential.ts';
 import { loadGoogleCredential } from './google-credential.ts';
@@ -76,7 +76,8 @@ function segment(text: string): string {
 
 /** The version of the API is in the body. */
 function protocolHeaders({ message }: OutgoingRequest): string[] {
-  const headers = message.headers['content-type'] === undefined ? ['content-type', 'application/json'] : [];
+  const hasType = clientHeader(message, 'content-type') !== undefined;
+  const headers = hasType ? [] : ['content-type', 'application/json'];
   const betas = betasOf(message, undefined);
   return betas === undefined ? headers : [...headers, 'anthropic-beta', betas];
 }
