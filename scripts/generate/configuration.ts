@@ -250,7 +250,8 @@ const INTRODUCTION = `One YAML file. \`sallyport config validate gateway.yaml\` 
 \`sallyport schema --out .\` writes the JSON Schema with which editors complete and explain it
 ([schemas/gateway.schema.json](../schemas/gateway.schema.json)). A first file is in the [README](../README.md#a-first-real-deployment).
 
-- Unknown keys are errors at every level. Nothing is applied unless everything is valid. The file is read when the gateway starts.
+- Unknown keys are errors at every level. Nothing is applied unless everything is valid. The file is read when the gateway
+  starts; SIGHUP puts changed policies and models in force ([operations.md](operations.md#starting)).
 - \`\${NAME}\` in any string is replaced by the environment variable, which must be set; numbers and booleans may come from variables as
   well. \`$\${\` stands for a literal \`\${\`.
 - \`\${file:/absolute/path}\` as a whole value is replaced by the content of the file, without surrounding blanks.

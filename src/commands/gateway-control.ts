@@ -9,6 +9,7 @@ export interface Control {
   readonly stop: AbortSignal;
   /** Aborts when it is not to wait for anybody any longer. */
   readonly hurry: AbortSignal;
+  /** Who opens logs and reads files anew when that is asked for. */
   onReopen(listener: () => void): void;
   /** Who answers when the supervisor asks for this worker's figures; nobody else asks. */
   onMetrics(figures: Gateway['figures']): void;
@@ -19,7 +20,7 @@ export interface Control {
 /** From the supervisor to a worker. */
 export type WorkerOrder = 'sallyport:stop' | 'sallyport:reopen';
 
-/** SIGTERM and SIGINT stop, a second one hurries, SIGHUP opens logs anew. */
+/** SIGTERM and SIGINT stop, a second one hurries, SIGHUP has files read anew. */
 export function controlBySignals(host: Host): Control {
   const { control, stop, reopen } = createControl();
   const forget = [

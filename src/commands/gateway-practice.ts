@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type CheckInputs, checkConfig } from '../config/check.ts';
-import { type LoadedConfig, loadConfig, readSecretFile } from '../config/load.ts';
+import { type LoadedConfig, loadConfig, readConfig, readSecretFile } from '../config/load.ts';
 import { writtenKeys } from '../config/written-keys.ts';
 import { freePort, type PracticePlan, planPractice, startPractice } from '../gateway/doors/practice.ts';
 import { openPracticeFolder } from '../gateway/doors/practice-folder.ts';
@@ -45,6 +45,7 @@ export async function preparePractice(host: Host, options: GatewayCommandOptions
     const practice = await startPractice(plan, publicUrl, folder.provider);
     return {
       loaded,
+      reread: path === undefined ? undefined : () => readConfig(path, inputs),
       allowedOrigins: [plan.origin],
       isPractice: true,
       nextSteps: nextSteps(publicUrl),

@@ -1,7 +1,7 @@
 import cluster from 'node:cluster';
 import { resolve } from 'node:path';
 import { readEnvironment } from '../config/environment.ts';
-import { loadConfig, readSecretFile } from '../config/load.ts';
+import { loadConfig, readConfig, readSecretFile } from '../config/load.ts';
 import { createAllowListJudge } from '../gateway/doors/judge-allow-list.ts';
 import { type Gateway, openGateway } from '../gateway/start.ts';
 import { CodedError } from '../kernel/coded-error.ts';
@@ -20,7 +20,7 @@ export async function runGateway(host: Host, options: GatewayCommandOptions, ver
   // From here on a signal is a wish: whatever has been opened or made is closed or removed again.
   const control = cluster.worker ? controlBySupervisor(host) : controlBySignals(host);
   try {
-    const { loaded, close, nextSteps, ...rest } = await prepare(host, options);
+    const { loaded, reread, close, nextSteps, ...rest } = await prepare(host, options);
     try {
       refuseSharedEmbeddedStore(loaded, workers);
       if (workers > 1 && !cluster.worker && !options.check) {
@@ -39,7 +39,7 @@ export async function runGateway(host: Host, options: GatewayCommandOptions, ver
         control,
       );
       if (options.check) await passCheck(gateway, control);
-      else await serve(host, gateway, nextSteps, control);
+      else await serve(host, gateway, { nextSteps, reread }, control);
     } finally {
       await close();
     }
@@ -75,12 +75,18 @@ async function prepare(host: Host, options: GatewayCommandOptions): Promise<Prep
 }
 
 async function prepareFile(host: Host, file: string): Promise<PreparedGateway> {
-  const loaded = await loadConfig(resolve(host.cwd, file), {
-    env: host.env,
-    readFile: readSecretFile,
-    judgeAllowList: createAllowListJudge(),
-  });
-  return { loaded, allowedOrigins: [], isPractice: false, nextSteps: '', close: async () => undefined };
+  const path = resolve(host.cwd, file);
+  const inputs = { env: host.env, readFile: readSecretFile, judgeAllowList: createAllowListJudge() };
+  const loaded = await loadConfig(path, inputs);
+  const reread = () => readConfig(path, inputs);
+  return {
+    loaded,
+    reread,
+    allowedOrigins: [],
+    isPractice: false,
+    nextSteps: '',
+    close: async () => undefined,
+  };
 }
 
 async function passCheck(gateway: Gateway, { stop }: Control): Promise<void> {
@@ -93,13 +99,18 @@ async function passCheck(gateway: Gateway, { stop }: Control): Promise<void> {
 }
 
 /** Listens until told to stop. */
-async function serve(host: Host, gateway: Gateway, nextSteps: string, control: Control): Promise<void> {
+async function serve(
+  host: Host,
+  gateway: Gateway,
+  { nextSteps, reread }: Pick<PreparedGateway, 'nextSteps' | 'reread'>,
+  control: Control,
+): Promise<void> {
   control.onReopen(() => {
     gateway.reopenLogs();
-    gateway.log.warn(
-      'SIGHUP: log files were opened anew; the configuration is read at start only, so restart for it',
-    );
+    gateway.log.info('SIGHUP: log files were opened anew');
     gateway.renewCertificate();
+    // It never rejects: what goes wrong is in the log.
+    if (reread) void gateway.reload(reread);
   });
   control.onMetrics(gateway.figures);
   try {

@@ -1,4 +1,5 @@
 import type { LoadedConfig } from '../config/load.ts';
+import type { Reread } from '../gateway/doors/reload.ts';
 
 /** The flags of `sallyport gateway`. */
 export interface GatewayCommandOptions {
@@ -13,6 +14,8 @@ export interface GatewayCommandOptions {
 /** What `sallyport gateway` starts: from a file, or for practice. */
 export interface PreparedGateway {
   readonly loaded: LoadedConfig;
+  /** Undefined where there is no file. */
+  readonly reread: Reread | undefined;
   readonly allowedOrigins: readonly string[];
   readonly isPractice: boolean;
   /** What to do next, once it listens. */

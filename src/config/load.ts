@@ -15,20 +15,37 @@ export interface LoadedConfig {
   readonly sha256: string;
 }
 
+/** A configuration file as it was found. */
+export type ConfigReading =
+  | { readonly kind: 'valid'; readonly loaded: LoadedConfig }
+  | {
+      readonly kind: 'invalid';
+      readonly problems: readonly Problem[];
+      readonly source: ConfigSource;
+      readonly sha256: string;
+    };
+
 /**
  * Reads and judges a configuration file. Throws CodedError `config_unreadable` with path and reason, or `config_invalid`
  * whose detail holds every problem and whose last line names the first of them and what to do.
  */
 export async function loadConfig(path: string, inputs: CheckInputs): Promise<LoadedConfig> {
+  const reading = await readConfig(path, inputs);
+  if (reading.kind === 'invalid') throw invalid(reading.problems, reading.source);
+  return reading.loaded;
+}
+
+/** Reads and judges a configuration file. Throws CodedError `config_unreadable` with path and reason. */
+export async function readConfig(path: string, inputs: CheckInputs): Promise<ConfigReading> {
   const bytes = await readConfigFile(path);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
   const source = { name: path, text: bytes.toString('utf8') };
   const checked = checkConfig(source, inputs);
-  if (checked.kind === 'invalid') throw invalid(checked.problems, source);
+  if (checked.kind === 'invalid') return { kind: 'invalid', problems: checked.problems, source, sha256 };
   if (checked.kind === 'incomplete')
     throw new CodedError('config_invalid', { detail: `${path}: not all variables are set` });
   const { config, warnings } = checked;
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return { config, warnings, path, sha256 };
+  return { kind: 'valid', loaded: { config, warnings, path, sha256 } };
 }
 
 /** The file's bytes. Throws CodedError `config_unreadable` with path and reason. */

@@ -12,6 +12,7 @@ import { memoryLimitBytes } from './doors/memory-limit.ts';
 import { openMetricsPage } from './doors/metrics.ts';
 import { openPolicies, type Policies } from './doors/policies.ts';
 import { openProtocolPage } from './doors/protocol.ts';
+import { createReload, type Reread } from './doors/reload.ts';
 import {
   bodyLimits,
   developerLimits,
@@ -72,6 +73,8 @@ export interface Gateway {
   reopenLogs(): void;
   /** Reads the files of `listen.tls` anew; a pair that cannot be used changes nothing. */
   renewCertificate(): void;
+  /** Puts what has changed in the file in force, as far as that can be without a restart. Never rejects. */
+  reload(reread: Reread): Promise<void>;
   /** What it has counted, for the process that supervises it; nothing when nobody wants to know. */
   figures(): Promise<Snapshot>;
   /** Drains, then closes; `hurry` ends the waiting. */
@@ -165,7 +168,7 @@ async function openRooms(ground: Ground): Promise<Gateway> {
     log,
     clock,
   });
-  return gatewayOf(ground, server, tls, telemetry);
+  return gatewayOf(ground, server, tls, { telemetry, policies });
 }
 
 /** Everything that leaves for a configured address leaves through here. */
@@ -246,7 +249,7 @@ function gatewayOf(
   ground: Ground,
   server: HttpServer,
   tls: TlsFiles | undefined,
-  telemetry: TelemetryDoor,
+  { telemetry, policies }: { readonly telemetry: TelemetryDoor; readonly policies: Policies },
 ): Gateway {
   const { settings, config, publicUrl, journal, clock, closing } = ground;
   const { log, metrics } = journal;
@@ -271,6 +274,7 @@ function gatewayOf(
       await journal.flush();
     },
     reopenLogs: journal.reopen,
+    reload: createReload({ path: settings.loaded.path, policies, log, audit: journal.audit }),
     renewCertificate: () => renewCertificate(config.listen.tls, server, log),
     figures: metrics.snapshot,
     async stop(hurry) {

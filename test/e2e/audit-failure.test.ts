@@ -99,7 +99,7 @@ describe('with log.on_audit_failure: refuse', () => {
 
     renameSync(at('one.jsonl'), at('one.jsonl.1'));
     gateway.child.kill('SIGHUP');
-    await gateway.line(/ warn SIGHUP: log files were opened anew/);
+    await gateway.line(/ info SIGHUP: log files were opened anew/);
     expect(await statusOf()).toBe(200);
     await expect.poll(() => events('one.jsonl')).toMatchObject([{ evt: 'inference', status: 200 }]);
 

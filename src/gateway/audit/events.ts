@@ -29,8 +29,7 @@ export const auditEvents: Readonly<Record<AuditEventName, EventDescription>> = {
     fields: { path: text('the file'), sha256: text('hexadecimal SHA-256 of the file') },
   },
   'config.reload': {
-    isLater: true,
-    when: 'the configuration was read again',
+    when: 'SIGHUP had the configuration read again',
     fields: { path: text('the file'), sha256: text('hexadecimal SHA-256 of the file'), ...result },
   },
   'device.authorize': {
