@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { withoutMark } from '../kernel/model-name.ts';
 import { anyText, listOf, text } from './fields.ts';
 import { nearest } from './nearest.ts';
 import type { Valid } from './read-shape.ts';
@@ -53,7 +54,7 @@ export function checkModels(
 ): void {
   const seen = new Map<string, number>();
   for (const [index, model] of (models ?? []).entries()) {
-    const id = model?.id?.replace(/\[1m\]$/i, '').toLowerCase();
+    const id = model?.id === undefined ? undefined : withoutMark(model.id).toLowerCase();
     const earlier = id === undefined ? undefined : seen.get(id);
     if (earlier !== undefined)
       report.warning(

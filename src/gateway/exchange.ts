@@ -128,11 +128,6 @@ export interface CatalogModel {
   upstreamId(upstreamName: string): string | undefined;
 }
 
-/** A model's name without the mark of clients for the long context window, which counts for nothing. */
-export function withoutMark(model: string): string {
-  return model.replace(/\[1m\]$/i, '');
-}
-
 declare const permitted: unique symbol;
 
 /** Proof that this developer may use this model. Only policy's `authorise` makes one. */

@@ -1,4 +1,5 @@
-import { type CatalogModel, withoutMark } from '../exchange.ts';
+import { withoutMark } from '../../kernel/model-name.ts';
+import type { CatalogModel } from '../exchange.ts';
 import { type BuiltinModel, type BuiltinModels, spellingsOf } from './builtin-models.ts';
 import { defaultUpstreamId, type ModelProvider, speaksClientNames } from './provider-ids.ts';
 

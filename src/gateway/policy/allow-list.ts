@@ -1,4 +1,4 @@
-import { withoutMark } from '../exchange.ts';
+import { withoutMark } from '../../kernel/model-name.ts';
 import type { Document } from './documents.ts';
 
 /** What a policy says about models. `availableModels` absent: all of the catalog; empty: none. */

@@ -1,5 +1,6 @@
 import { CodedError } from '../../kernel/coded-error.ts';
-import { type Caller, type Permit, withoutMark } from '../exchange.ts';
+import { withoutMark } from '../../kernel/model-name.ts';
+import type { Caller, Permit } from '../exchange.ts';
 import { type IdOf, isAllowed } from './allow-list.ts';
 import type { JudgedCatalog, ListedModel, View } from './views.ts';
 

@@ -1,5 +1,6 @@
 import { CodedError } from '../../kernel/coded-error.ts';
-import { type Accepted, type Caller, type CatalogModel, type Reply, withoutMark } from '../exchange.ts';
+import { withoutMark } from '../../kernel/model-name.ts';
+import type { Accepted, Caller, CatalogModel, Reply } from '../exchange.ts';
 import type { ListedModel } from './views.ts';
 
 const DEFAULT_LIMIT = 20;
