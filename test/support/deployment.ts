@@ -1,7 +1,7 @@
 import { freePort } from './free-port.ts';
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts';
 import { secretsOfFile } from './leaks.ts';
-import { startOidcProvider, type TestProvider } from './oidc-provider.ts';
+import { startOidcProvider, type TestProvider, type TestProviderOptions } from './oidc-provider.ts';
 import { type Answerer, type StandInUpstream, startUpstream } from './upstream.ts';
 
 export interface DeploymentOptions {
@@ -11,12 +11,16 @@ export interface DeploymentOptions {
   /** Sections of gateway.yaml that replace or add to the usual ones. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly answer?: Answerer;
+  /** Who can sign in, in place of the usual three. */
+  readonly people?: NonNullable<TestProviderOptions['people']>;
   /** Paths for `listen.tls`; the public URL is `https://` then. */
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Where a proxy in front of them listens. */
   readonly publicUrl?: string;
   /** Further keys of `listen`. */
   readonly listen?: Readonly<Record<string, unknown>>;
+  /** Further keys of `oidc`. */
+  readonly oidc?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
   /** Further flags of `sallyport gateway`. */
   readonly args?: readonly string[];
@@ -51,11 +55,17 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   const provider = await startOidcProvider({
     redirectUri: `${publicUrl}/oauth/callback`,
     clientSecret: SECRETS.client,
+    ...(options.people ? { people: options.people } : {}),
   });
   const upstream = await startUpstream(options.answer);
   const configs = ports.map((port) => ({
     listen: { host: '127.0.0.1', port, public_url: publicUrl, ...(tls ? { tls } : {}), ...options.listen },
-    oidc: { issuer: provider.issuer, client_id: provider.clientId, client_secret: SECRETS.client },
+    oidc: {
+      issuer: provider.issuer,
+      client_id: provider.clientId,
+      client_secret: SECRETS.client,
+      ...options.oidc,
+    },
     session: { jwt_secret: SECRETS.jwt },
     store: options.store,
     upstreams: [{ provider: 'anthropic', base_url: upstream.url, auth: { api_key: SECRETS.upstreamKey } }],
