@@ -130,6 +130,14 @@ describe('deploy/prometheus/alerts.yaml', () => {
   });
 });
 
+describe('docs/deploy.md', () => {
+  it('says what to do about each alert', () => {
+    const page = readFileSync(fileURLToPath(new URL('../docs/deploy.md', import.meta.url)), 'utf8');
+    const told = [...page.matchAll(/^\| `(Sallyport\w+)` \|/gm)].map(([, name]) => name);
+    expect(told).toEqual(rules.map(({ alert }) => alert));
+  });
+});
+
 describe('deploy/grafana/sallyport.json', () => {
   it('has a graph of every metric that tells how the gateway is', () => {
     const shown = new Set(

@@ -12,9 +12,11 @@ const EXAMPLE_ENV = {
 };
 
 /** Judges a `gateway.yaml` that somebody may copy, with the loader that the gateway has. */
-export function checkExample(name: string, text: string, env: Readonly<Record<string, string>> = {}) {
-  return checkConfig(
-    { name, text },
-    { env: { ...EXAMPLE_ENV, ...env }, readFile: () => '', judgeAllowList: createAllowListJudge() },
-  );
+export function checkExample(name: string, text: string, readFile: (path: string) => string = () => '') {
+  return checkConfig({ name, text }, { env: EXAMPLE_ENV, readFile, judgeAllowList: createAllowListJudge() });
+}
+
+/** The texts of a page's blocks in YAML, in their order. */
+export function yamlBlocksOf(page: string): string[] {
+  return [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text);
 }
