@@ -27,7 +27,7 @@ export function registerGateway(program: Command, host: Host, version: string): 
 const EXAMPLES = `
 With --dev nothing needs to be configured; with --config as well, it fills in only what the file leaves out. With ANTHROPIC_API_KEY set, the Anthropic API answers instead of the practice model.
 
-SIGTERM and SIGINT let the answers under way come to their end; a second signal does not wait for them.
+SIGTERM and SIGINT let the answers under way come to their end; a second signal does not wait for them. SIGHUP puts changed policies and models in force, and opens log files and certificates anew.
 
 Examples:
   $ sallyport gateway --dev
