@@ -93,15 +93,15 @@ export function checkManaged(
   }
 }
 
-/** Under its older names the document is for Claude Code alone. */
+/** Under its older names the document is meant for Claude Code alone. */
 function checkReach(path: Path, report: Report): void {
   if (!report.has([...path, 'desktop'])) return;
   const name = DOCUMENTS.find((candidate) => report.has([...path, candidate]));
   if (name === undefined || name === 'code') return;
   report.warning(
     [...path, name],
-    "stands beside desktop:, and does not reach Claude Desktop's code sessions under this name",
-    'call it code: in all policies if it is meant for them too',
+    'stands beside desktop:, and is the name of a document for Claude Code alone',
+    "call it code: in all policies if it is meant for Claude Desktop's code sessions too",
   );
 }
 

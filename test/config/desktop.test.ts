@@ -120,9 +120,9 @@ describe('a desktop block', () => {
     expect(errors).toEqual([`${path}.managedMcpServers[0].headers.X must be a string`]);
   });
 
-  it('warns of settings beside it that do not reach Claude Desktop', () => {
+  it('warns of settings beside it under the name that is for Claude Code alone', () => {
     expect(warningsOf(desktop('{}', ', cli: {}'))).toEqual([
-      "managed.policies[0].cli stands beside desktop:, and does not reach Claude Desktop's code sessions under this name",
+      'managed.policies[0].cli stands beside desktop:, and is the name of a document for Claude Code alone',
     ]);
     expect(warningsOf(desktop('{}', ', code: {}'))).toEqual([]);
   });

@@ -9,15 +9,15 @@ import { digest } from './served-settings.ts';
 /** Why Claude Desktop gets nothing: nowhere a `desktop` block, none in this developer's policy, or no policy at all. */
 export type DesktopDenial = 'not_configured' | 'policy_not_opted_in' | 'no_policy_matched';
 
-export type DesktopAnswer =
-  | {
-      readonly kind: 'document';
-      /** JSON of a flat object that is not empty. */
-      readonly json: string;
-      /** Whether who it is belongs to it. */
-      readonly namesPerson: boolean;
-    }
-  | { readonly kind: 'denied'; readonly reason: DesktopDenial };
+export interface DesktopDocument {
+  readonly kind: 'document';
+  /** JSON of a flat object that is not empty. */
+  readonly json: string;
+  /** Whether who it is belongs to it. */
+  readonly namesPerson: boolean;
+}
+
+export type DesktopAnswer = DesktopDocument | { readonly kind: 'denied'; readonly reason: DesktopDenial };
 
 export interface DesktopBootstrapParts {
   readonly desktopOf: (caller: Caller) => DesktopAnswer;
@@ -38,6 +38,7 @@ export function createDesktopBootstrapEndpoint({
   audit,
   clock,
 }: DesktopBootstrapParts): CallerHandler {
+  const write = rememberedWriter();
   return (request, reply, caller) => {
     const who = { sub: caller.sub, email: caller.email, client_ip: request.clientIp };
     const answer = desktopOf(caller);
@@ -45,10 +46,7 @@ export function createDesktopBootstrapEndpoint({
       audit('desktop_bootstrap.denied', request.requestId, { ...who, reason: answer.reason });
       throw new CodedError('not_found', { facts: { sentence: SENTENCES[answer.reason] } });
     }
-    const json = answer.namesPerson
-      ? withMember(answer.json, 'otlpResourceAttributes', identityAttributes(caller))
-      : answer.json;
-    const etag = `"${digest(json)}"`;
+    const { json, etag } = write(answer, caller);
     const headers = { 'cache-control': 'no-store', etag };
     const isKnown = isKnownTag(request.headers['if-none-match'], etag);
     audit('desktop_bootstrap.serve', request.requestId, { ...who, status: isKnown ? 304 : 200 });
@@ -59,6 +57,28 @@ export function createDesktopBootstrapEndpoint({
       { ...headers, 'content-type': 'application/json' },
       withMember(json, 'expiresAt', expiresAt),
     );
+  };
+}
+
+interface Written {
+  readonly of: DesktopDocument;
+  readonly json: string;
+  readonly etag: string;
+}
+
+/** What one developer gets, written out and summed up once as long as it is the same. */
+function rememberedWriter(): (document: DesktopDocument, caller: Caller) => Written {
+  const written = new WeakMap<DesktopDocument | Caller, Written>();
+  return (document, caller) => {
+    const key = document.namesPerson ? caller : document;
+    const known = written.get(key);
+    if (known?.of === document) return known;
+    const json = document.namesPerson
+      ? withMember(document.json, 'otlpResourceAttributes', identityAttributes(caller))
+      : document.json;
+    const made = { of: document, json, etag: `"${digest(json)}"` };
+    written.set(key, made);
+    return made;
   };
 }
 
