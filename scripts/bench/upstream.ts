@@ -1,5 +1,6 @@
 // The upstream of the benchmark: reads the request, answers a fixed JSON message, or 150 events at once: with ?case=sse as
-// they are, with ?case=frames and to Bedrock's path in event frames.
+// they are, with ?case=frames and to Bedrock's path in event frames. With ?case=still a stream has one event and goes on
+// for ever; with ?case=busy ten events a second follow.
 import { createServer } from 'node:http';
 import { eventsOfAnswer, framesOfAnswer, jsonAnswer } from './answers.ts';
 
@@ -12,6 +13,14 @@ const server = createServer((request, response) => {
     if (request.url?.includes('case=sse')) {
       response.writeHead(200, { 'content-type': 'text/event-stream', 'request-id': 'req_bench' });
       response.end(events);
+    } else if (/case=(still|busy)/.test(request.url ?? '')) {
+      response.writeHead(200, { 'content-type': 'text/event-stream', 'request-id': 'req_bench' });
+      const [start = ''] = eventsOfAnswer;
+      const delta = eventsOfAnswer[10] ?? '';
+      response.write(start);
+      if (!request.url?.includes('case=busy')) return;
+      const ticking = setInterval(() => response.write(delta), 100);
+      response.once('close', () => clearInterval(ticking));
     } else if (/case=frames|^\/model\//.test(request.url ?? '')) {
       response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' });
       response.end(frames);
