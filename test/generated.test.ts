@@ -31,8 +31,10 @@ describe('docs/configuration.md', () => {
     const schema: Schema = JSON.parse(onDisk('schemas/gateway.schema.json'));
     const sections = [...page.matchAll(/^## ([a-z_]+)$/gm)].map(([, key]) => key);
     const rows = rowsOf(page);
-    const others = /^Further settings .*: (.*)\.$/m.exec(page)?.[1]?.matchAll(/`(\w+)`/g) ?? [];
-    const unexplained = [...others].map(([, key]) => `managed.policies[].cli.${key}`);
+    const lists = [...page.matchAll(/^(?:Further settings|Settings that Claude Code reads) .*: (.*)\.$/gm)];
+    const unexplained = lists
+      .flatMap(([, list = '']) => [...list.matchAll(/`(\w+)`/g)])
+      .map(([, key]) => `managed.policies[].cli.${key}`);
     const told = [...sections, ...rows, ...unexplained];
     const unique = (paths: readonly (string | undefined)[]) => [...new Set(paths)].toSorted();
     expect(unique(told)).toEqual(unique(pathsIn(schema, schema, '')));

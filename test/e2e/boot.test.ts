@@ -120,7 +120,7 @@ describe('a boot that fails names problem and fix in its last line', () => {
       'an upstream without a credential',
       2,
       () => boot(configWith({ upstreams: [upstream({ auth: {} })] })),
-      /upstreams\[0\]\.auth needs api_key or oauth_token; add api_key: \$\{ANTHROPIC_API_KEY\}$/,
+      /upstreams\[0\]\.auth needs api_key or oauth_token, or federation_rule_id with what belongs to it; add api_key: \$\{ANTHROPIC_API_KEY\}$/,
     ],
     [
       'a configuration that is not there',

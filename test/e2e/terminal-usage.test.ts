@@ -29,7 +29,7 @@ describe('a command line that makes no sense', () => {
     ],
     [
       ['schema', 'gatewy'],
-      'sallyport schema does not know gatewy; it takes gateway or audit-event \\(see sallyport schema --help\\)',
+      'sallyport schema does not know gatewy; it takes gateway, managed-settings or audit-event \\(see sallyport schema --help\\)',
     ],
     [['run'], 'sallyport run needs the argument <command> \\(see sallyport run --help\\)'],
     [['ask'], 'There is nothing to ask: give a message \\(see sallyport ask --help\\)'],

@@ -40,7 +40,6 @@ const calls = sources.flatMap(({ name, text }) =>
 const LATER = new Set([
   'inference.cost_micros',
   'inference.billing_group',
-  'inference.settings_mark',
   'session.revoke.actor',
   'session.revoke.count',
 ]);
@@ -89,6 +88,7 @@ describe('an inference event', () => {
       'x-claude-code-session-id': 's',
       'x-claude-code-request-class': 'main',
       'x-claude-code-agent-type': 'x',
+      'x-claude-code-managed-settings-checksum': `sha256:${'0'.repeat(64)}`,
     };
     await post(served, request, { headers });
     upstream.answer = stream(...answerEvents(['hello']));
