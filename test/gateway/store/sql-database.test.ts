@@ -34,7 +34,7 @@ function connect(changes: Partial<SqlOptions> = {}): Database {
 
 const rows = () => test.sql('select id, n from t order by id');
 
-/** Another client that waits with patience: of a deadlock it is never the victim. */
+/** Another client that waits with patience: of a deadlock that somebody else brings about it is never the victim. */
 async function connectOther(): Promise<postgres.Sql> {
   const other = test.connect();
   await other.unsafe("set deadlock_timeout = '1min'");
@@ -68,16 +68,21 @@ describeWithPostgres('a statement', () => {
   it('that was the victim of a deadlock is done all the same', async () => {
     const database = connect();
     const other = await connectOther();
+    const gate = test.connect();
+    await gate.unsafe('select pg_advisory_lock(1)');
     await other.unsafe('begin');
     await other.unsafe('update t set n = n + 1 where id = 2');
-    // Takes row 1 and waits for row 2; the other wants row 1 then. The impatient one finds out and loses.
-    const both = database.query(
-      'update t set n = n + 10 where id = (select id from t where id = 1 for update) or id = 2',
+    const ours = database.query(
+      `update t set n = n + 10 where id = (select id from t where id = 1 for update)
+        or id = 2 and pg_advisory_xact_lock(1)::text is not null`,
     );
     await untilWaiting(1);
-    await other.unsafe('update t set n = n + 1 where id = 1');
+    const theirs = other.unsafe('update t set n = n + 1 where id = 1').execute();
+    await untilWaiting(2);
+    await gate.unsafe('select pg_advisory_unlock(1)');
+    await theirs;
     await other.unsafe('commit');
-    await both;
+    await ours;
     expect(await rows()).toEqual([
       { id: 1, n: 11 },
       { id: 2, n: 11 },
@@ -142,25 +147,27 @@ describeWithPostgres('a transaction', () => {
   it('is repeated whole after a deadlock', async () => {
     const database = connect();
     const other = await connectOther();
-    let started: () => void = () => undefined;
-    const hasFirst = new Promise<void>((resolve) => {
-      started = resolve;
-    });
+    const { promise: hasFirst, resolve: tellFirst } = Promise.withResolvers<void>();
+    const { promise: isAwaited, resolve: tellAwaited } = Promise.withResolvers<void>();
+    const { promise: isThrough, resolve: tellThrough } = Promise.withResolvers<void>();
     let runs = 0;
     const ours = database.transaction(async (tx) => {
       runs += 1;
+      // Else it could be back at the row before the other, which has waited for it, has woken.
+      if (runs > 1) await isThrough;
       await tx.query('update t set n = n + 10 where id = 1');
-      started();
-      if (runs === 1) await untilOtherHasSecond;
+      tellFirst();
+      await isAwaited;
       await tx.query('update t set n = n + 10 where id = 2');
     });
-    const untilOtherHasSecond = hasFirst.then(async () => {
-      await other.unsafe('begin');
-      await other.unsafe('update t set n = n + 1 where id = 2');
-    });
-    await untilOtherHasSecond;
+    await other.unsafe('begin');
+    await other.unsafe('update t set n = n + 1 where id = 2');
+    await hasFirst;
+    const theirs = other.unsafe('update t set n = n + 1 where id = 1').execute();
     await untilWaiting(1);
-    await other.unsafe('update t set n = n + 1 where id = 1');
+    tellAwaited();
+    await theirs;
+    tellThrough();
     await other.unsafe('commit');
     await ours;
     expect(runs).toBe(2);
