@@ -205,11 +205,16 @@ describeWithPostgres('a gateway of two workers', () => {
     const { access_token: bearer } = await createDeviceFlow(gateway).signIn();
     await change(gateway, { managed: { policies: [{ match: {}, cli: { model: 'sonnet' } }] } });
     await expect.poll(() => gateway.events('config.reload').length, { timeout: 10_000 }).toBe(2);
-    const answers = Array.from({ length: 6 }, () =>
-      ask(`${gateway.url}/managed/settings`, { bearer, headers: { connection: 'close' } }),
-    );
-    for (const { json } of await Promise.all(answers)) expect(json['settings']).toEqual({ model: 'sonnet' });
-    expect(new Set(gateway.events('managed.serve').map(({ worker }) => worker)).size).toBe(2);
+    const served = () => new Set(gateway.events('managed.serve').map(({ worker }) => worker)).size;
+    // Which worker takes a connection is the kernel's choice.
+    for (let asked = 0; served() < 2 && asked < 500; asked += 1) {
+      const { json } = await ask(`${gateway.url}/managed/settings`, {
+        bearer,
+        headers: { connection: 'close' },
+      });
+      expect(json['settings']).toEqual({ model: 'sonnet' });
+    }
+    expect(served()).toBe(2);
   });
 });
 
