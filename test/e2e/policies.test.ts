@@ -98,7 +98,7 @@ describe('a developer whose gateway has policies', () => {
       disabledBuiltinTools: ['WebFetch'],
       otlpResourceAttributes: { 'user.email': 'ada@example.test', 'user.groups': 'eng', 'enduser.id': 'ada' },
     });
-    expect(gateway.events('desktop_bootstrap.serve')).toMatchObject([{ sub: 'ada', status: 200 }]);
+    expect(await gateway.event('desktop_bootstrap.serve')).toMatchObject({ sub: 'ada', status: 200 });
   });
 
   it('gets nothing of either without a session', async () => {
