@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import postgres from 'postgres';
 import { CodedError } from '../../kernel/coded-error.ts';
 import type { Database, Parameter, Querier } from './database.ts';
@@ -56,6 +57,8 @@ interface Pool {
 }
 
 const MAX_REPEATS = 3;
+/** At once it would take again what another has waited for, before that one has woken, and be in its way as before. */
+const REPEAT_AFTER_MS = 20;
 /** What is still running after that has been given up long ago. */
 const CLOSE_SECONDS = 2;
 /** What a server default could change, and the SQL counts on. */
@@ -166,6 +169,7 @@ async function repeating<T>(work: () => Promise<T>): Promise<T> {
       return await work();
     } catch (error) {
       if (repeats === MAX_REPEATS || !isWorthRepeating(error)) throw error;
+      await delay(REPEAT_AFTER_MS);
     }
   }
 }
