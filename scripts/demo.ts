@@ -33,7 +33,8 @@ try {
   await start('status').ended();
 
   say('The gateway wrote down who did what (one JSON line, no prompt, no answer):');
-  await gateway.seen(/"evt":"inference"/);
+  const [line] = await gateway.seen(/^.*"evt":"inference".*$/m);
+  console.log(line);
 
   say('The developer signs out, and the session is over at once:');
   await start('logout').ended();

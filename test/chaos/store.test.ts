@@ -47,8 +47,9 @@ const troubles: readonly Trouble[] = [
     store: `resets each connection after ${afterBytes} bytes of its answers`,
     strike: async () => {
       await network.down();
-      await network.up();
+      // Before the first connection gets through, which would work on.
       network.mood = { kind: 'cut', direction: 'down', afterBytes } as const;
+      await network.up();
     },
     mend: passes,
   })),
