@@ -30,7 +30,12 @@ export const auditEvents: Readonly<Record<AuditEventName, EventDescription>> = {
   },
   'config.reload': {
     when: 'SIGHUP had the configuration read again',
-    fields: { path: text('the file'), sha256: text('hexadecimal SHA-256 of the file'), ...result },
+    fields: {
+      path: text('the file'),
+      sha256: text('hexadecimal SHA-256 of the file'),
+      waiting: text('the changed sections that a restart only puts in force, separated by spaces'),
+      ...result,
+    },
   },
   'device.authorize': {
     when: 'a device asked for a code',

@@ -6,20 +6,27 @@ import { telemetryVariables } from '../policy/telemetry-push.ts';
 import { catalogOptions, policies } from './settings.ts';
 import { forwardedTelemetry } from './telemetry-relay.ts';
 
-/** What of a configuration decides who may use what: these sections take effect without a restart. */
-export const POLICY_SECTIONS = [
-  'managed',
+/** What there is to use: by the names of the upstreams, which are read at the start only. */
+export const MODEL_SECTIONS = [
   'models',
   'auto_include_builtin_models',
   'unknown_models',
 ] as const satisfies readonly (keyof GatewayConfig)[];
 
+/** What of a configuration decides who may use what: these sections take effect without a restart. */
+export const POLICY_SECTIONS = [
+  'managed',
+  ...MODEL_SECTIONS,
+] as const satisfies readonly (keyof GatewayConfig)[];
+
+type PolicySections = Pick<GatewayConfig, (typeof POLICY_SECTIONS)[number]>;
+
 /** The policies in force. Each question is answered by one set as a whole; what was answered stays as it was. */
 export interface Policies extends PolicySet {
   /** The configuration with the policies in force; the same one until others are. */
   inForce(): GatewayConfig;
-  /** Puts those of a changed configuration in force: from now on they answer. */
-  adopt(changed: Pick<GatewayConfig, (typeof POLICY_SECTIONS)[number]>): void;
+  /** Puts what a changed configuration says in the given sections in force; what it does not give stays. */
+  adopt(changed: Partial<PolicySections>): void;
 }
 
 export function openPolicies(config: GatewayConfig, publicUrl: string): Policies {
@@ -31,9 +38,8 @@ export function openPolicies(config: GatewayConfig, publicUrl: string): Policies
     settingsOf: (caller) => current.settingsOf(caller),
     desktopOf: (caller) => current.desktopOf(caller),
     inForce: () => inForce,
-    adopt({ managed, models, auto_include_builtin_models, unknown_models }) {
-      const changed = { managed, models, auto_include_builtin_models, unknown_models };
-      inForce = { ...config, ...changed };
+    adopt(changed) {
+      inForce = { ...inForce, ...changed };
       current = policySetOf(inForce, publicUrl);
     },
   };

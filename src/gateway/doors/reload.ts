@@ -5,7 +5,7 @@ import { problemLine } from '../../config/problems.ts';
 import { isCodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Audit } from '../exchange.ts';
-import { POLICY_SECTIONS, type Policies } from './policies.ts';
+import { MODEL_SECTIONS, POLICY_SECTIONS, type Policies } from './policies.ts';
 
 /** Reads the configuration file anew, as it was read at the start. */
 export type Reread = () => Promise<ConfigReading>;
@@ -18,11 +18,13 @@ export interface ReloadParts {
   readonly audit: Audit;
 }
 
+const NOTHING: ReadonlySet<keyof GatewayConfig> = new Set();
 const APPLIED_LIVE: ReadonlySet<keyof GatewayConfig> = new Set(POLICY_SECTIONS);
+const BY_UPSTREAMS: ReadonlySet<keyof GatewayConfig> = new Set(MODEL_SECTIONS);
 
 /**
  * Puts what a changed file says of policies and models in force, and says which of its other sections wait for a restart.
- * Requests under way go on with what they began with. A file that is not valid, or cannot be read, changes nothing. One
+ * Models are mapped upstream by upstream: beside changed upstreams they wait with them. Requests under way go on with what they began with. A file that is not valid, or cannot be read, changes nothing. One
  * after the other: what is asked for meanwhile is done once more. Never rejects.
  */
 export function createReload(parts: ReloadParts): (reread: Reread) => Promise<void> {
@@ -49,8 +51,13 @@ async function reloadOnce(reread: Reread, { path, policies, log, audit }: Reload
     const reading = await reread();
     if (reading.kind === 'valid') {
       const { sha256 } = reading.loaded;
-      apply(reading.loaded, policies, log);
-      audit('config.reload', undefined, { path, sha256, result: 'ok' });
+      const waiting = apply(reading.loaded, policies, log);
+      audit('config.reload', undefined, {
+        path,
+        sha256,
+        result: 'ok',
+        waiting: waiting.join(' ') || undefined,
+      });
       return;
     }
     const { problems, source, sha256 } = reading;
@@ -72,14 +79,24 @@ async function reloadOnce(reread: Reread, { path, policies, log, audit }: Reload
 
 const NOT_APPLIED = 'the configuration was not applied, and the one in force stays';
 
-function apply({ config, warnings, path }: LoadedConfig, policies: ReloadParts['policies'], log: Log): void {
+/** Answers the sections that wait for a restart. */
+function apply(
+  { config, warnings, path }: LoadedConfig,
+  policies: ReloadParts['policies'],
+  log: Log,
+): readonly (keyof GatewayConfig)[] {
   const changed = changedSections(policies.inForce(), config);
-  const live = changed.filter((section) => APPLIED_LIVE.has(section));
-  const waiting = changed.filter((section) => !APPLIED_LIVE.has(section));
-  if (live.length > 0) policies.adopt(config);
+  const heldBack = changed.includes('upstreams') ? BY_UPSTREAMS : NOTHING;
+  const live = changed.filter((section) => APPLIED_LIVE.has(section) && !heldBack.has(section));
+  const waiting = changed.filter((section) => !live.includes(section));
+  if (live.length > 0) policies.adopt(Object.fromEntries(live.map((section) => [section, config[section]])));
   for (const warning of warnings) log.warn(problemLine(warning, { name: path }));
   if (changed.length === 0) log.info('SIGHUP: nothing in the configuration has changed');
   if (live.length > 0) log.info(`SIGHUP: in force from now on: ${live.join(', ')}`);
   if (waiting.length > 0)
     log.warn(`SIGHUP: changed, but read at start only, so restart for it: ${waiting.join(', ')}`);
+  const held = waiting.filter((section) => heldBack.has(section));
+  if (held.length > 0)
+    log.warn(`SIGHUP: models go by the upstreams, so these wait for the restart too: ${held.join(', ')}`);
+  return waiting;
 }

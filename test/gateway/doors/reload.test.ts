@@ -104,6 +104,30 @@ describe('a configuration that is read again', () => {
     expect(modelOf()).toBe('haiku');
   });
 
+  it('has its models wait with the upstreams that they are mapped for', async () => {
+    const key = 'auth: { api_key: key-of-the-upstream }';
+    const upstreams = `upstreams:\n  - { name: anthropic, provider: anthropic, ${key} }\n  - { name: other, provider: anthropic, ${key} }\n`;
+    const models =
+      'models:\n  - { id: claude-opus-4-8, upstream_model: { anthropic: renamed, other: renamed } }\n';
+    const managed = policyOf('{ model: haiku }');
+    write(`${fileWith({ upstreams, managed })}${models}unknown_models: forward\n`);
+    await reload(reread);
+    expect(modelOf()).toBe('haiku');
+    const permit = policies.authorise(caller, 'claude-opus-4-8');
+    expect(permit.model.upstreamId('anthropic')).toBe('claude-opus-4-8');
+    expect(() => policies.authorise(caller, 'made-up')).toThrow('model_unknown');
+    const waiting = ['upstreams', 'models', 'unknown_models'];
+    expect(log.lines.slice(-3)).toEqual([
+      'info SIGHUP: in force from now on: managed',
+      `warn SIGHUP: changed, but read at start only, so restart for it: ${waiting.join(', ')}`,
+      'warn SIGHUP: models go by the upstreams, so these wait for the restart too: models, unknown_models',
+    ]);
+    expect(events).toEqual([expect.objectContaining({ result: 'ok', waiting: waiting.join(' ') })]);
+    write(`${fileWith({ managed })}${models.replace(', other: renamed', '')}`);
+    await reload(reread);
+    expect(policies.authorise(caller, 'claude-opus-4-8').model.upstreamId('anthropic')).toBe('renamed');
+  });
+
   it('that is the same, or differs in its comments only, is said to be so', async () => {
     await reload(reread);
     write(`# a comment\n${OPUS}`);
