@@ -58,5 +58,10 @@ function judged(refusal: Refusal, accountTrouble: RegExp | undefined): Judgement
 
 /** Keys that are over, or not known everywhere yet: the refusal says nothing of the request. */
 export function isStale({ status, headers, body }: Refusal): boolean {
-  return status === 401 || codesOf(headers, readJson(body)).some((code) => STALE.has(code));
+  return status === 401 || codesOf(headers, readJson(body)).some(isStaleCode);
+}
+
+/** The same by the error code alone, as any of AWS's services writes it. */
+export function isStaleCode(code: string): boolean {
+  return STALE.has(code);
 }

@@ -5,6 +5,7 @@ import type { OutgoingRequest, ProviderParts } from '../../provider.ts';
 import { type AwsAuthorisation, signedBy } from '../aws/authorisation.ts';
 import type { AwsKeyOptions, AwsKeys } from '../aws/credentials.ts';
 import { createKeySource } from '../aws/key-source.ts';
+import { isStaleCode } from '../aws/messages.ts';
 import type { SignerOptions } from '../aws/signer.ts';
 import { createVendorHandler } from '../aws/vendor-handler.ts';
 import type { AssumeRoleOptions } from './options.ts';
@@ -51,16 +52,38 @@ export function createAssumedRole(
   return signedBy(sourceOf, place, parts);
 }
 
+/** Own keys that STS finds to be over are fetched anew, and STS is asked once more. */
 async function assumeRole(
-  { roleArn, externalId, stsUrl, useFips }: AssumeRoleOptions,
+  options: AssumeRoleOptions,
   session: string,
   ownKeys: CredentialSource<AwsKeys>,
+  region: string,
+  parts: ProviderParts,
+): Promise<Lease<AwsKeys>> {
+  const ask = (keys: AwsKeys) => askSts(options, session, keys, region, parts);
+  const own = await ownKeys.get();
+  return ask(own)
+    .catch(async (error: unknown) => {
+      const mayHaveOthers = error instanceof Error && isStaleCode(error.name) && ownKeys.refused(own);
+      if (!mayHaveOthers) throw error;
+      return ask(await ownKeys.get());
+    })
+    .catch((error: unknown) => {
+      throw new Error(refusalOf(error), { cause: error });
+    });
+}
+
+/** Rejects with the vendor's error, whose name is STS's error code. */
+async function askSts(
+  { roleArn, externalId, stsUrl, useFips }: AssumeRoleOptions,
+  session: string,
+  own: AwsKeys,
   region: string,
   { fetch }: ProviderParts,
 ): Promise<Lease<AwsKeys>> {
   const { fromTemporaryCredentials } = await import('@aws-sdk/credential-providers');
   const load = fromTemporaryCredentials({
-    masterCredentials: async () => ownKeysOf(await ownKeys.get()),
+    masterCredentials: asVendorKeys(own),
     params: {
       RoleArn: roleArn,
       RoleSessionName: session,
@@ -75,13 +98,11 @@ async function assumeRole(
       ...(useFips ? { useFipsEndpoint: true } : {}),
     },
   });
-  const { accessKeyId, secretAccessKey, sessionToken, expiration } = await load().catch((error: unknown) => {
-    throw new Error(refusalOf(error), { cause: error });
-  });
+  const { accessKeyId, secretAccessKey, sessionToken, expiration } = await load();
   return { value: { accessKeyId, secretAccessKey, sessionToken }, expiresAtMs: expiration?.getTime() };
 }
 
-function ownKeysOf({ accessKeyId, secretAccessKey, sessionToken }: AwsKeys) {
+function asVendorKeys({ accessKeyId, secretAccessKey, sessionToken }: AwsKeys) {
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
 }
 

@@ -3,7 +3,9 @@ import { createAssumedRole } from '../../../../../src/gateway/upstream/providers
 import type { AssumeRoleOptions } from '../../../../../src/gateway/upstream/providers/bedrock/options.ts';
 import { systemClock } from '../../../../../src/kernel/clock.ts';
 import { secret } from '../../../../../src/kernel/secret.ts';
+import { stubAwsEnvironment } from '../../../../support/aws-environment.ts';
 import { outgoingRequest } from '../../../../support/outgoing-request.ts';
+import type { IssuedKeys } from '../../../../support/stand-ins/aws-account.ts';
 import { BEDROCK, keyOptions } from '../../../../support/stand-ins/bedrock.ts';
 import { PRIVATE_WORD } from '../../../../support/stand-ins/stand-in.ts';
 import { startUpstream } from '../../../../support/upstream.ts';
@@ -20,7 +22,7 @@ function withRole(options: Partial<AssumeRoleOptions> = {}, more: WorldOptions =
     useFips: false,
     ...options,
   };
-  return standUp({ ...more, bedrock: { assumeRole } });
+  return standUp({ ...more, bedrock: { ...more.bedrock, assumeRole } });
 }
 
 describe('a role for each developer', () => {
@@ -123,6 +125,52 @@ describe('without a session of the role', () => {
     expect((await world.post()).status).toBe(502);
     expect([world.sts.calls.length, world.upstream.requests.length]).toEqual([0, 0]);
     expect(world.gateway.log.join('\n')).toContain('the developer has no email for assume_role.session_name');
+  });
+});
+
+describe('own keys that STS refuses as over', () => {
+  async function fromFile() {
+    const { file } = stubAwsEnvironment();
+    const world = await withRole(
+      { sessionName: 'sub' },
+      {
+        bedrock: { credential: { kind: 'default_chain' } },
+        gateway: { callerOf: ({ headers }) => ({ sub: String(headers['x-test-developer']) }) },
+      },
+    );
+    const write = ({ accessKeyId, secretAccessKey, sessionToken }: IssuedKeys) =>
+      file(
+        'credentials',
+        `[default]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\naws_session_token = ${sessionToken}\n`,
+      );
+    write(world.keys);
+    const statusFor = async (developer: string) =>
+      (await world.post(REQUEST, { headers: { 'x-test-developer': developer } })).status;
+    return { ...world, write, statusFor };
+  }
+
+  it('are read anew from the file that was rotated, in the request that found out', async () => {
+    const { account, keys, sts, write, statusFor, passTime } = await fromFile();
+    expect(await statusFor('ann')).toBe(200);
+    account.expire(keys);
+    write(account.issue());
+    passTime(6_000);
+    const statuses = await Promise.all(['ben', 'cleo', 'ann'].map(statusFor));
+    expect(statuses).toEqual([200, 200, 200]);
+    expect(sts.calls.map(({ session }) => session).sort()).toEqual(['ann', 'ben', 'cleo']);
+  });
+
+  it('fail the request while there are no others, and serve once the file has them', async () => {
+    const { account, keys, upstream, gateway, write, statusFor, passTime } = await fromFile();
+    account.expire(keys);
+    expect(await statusFor('ann')).toBe(502);
+    passTime(6_000);
+    expect(await statusFor('ann')).toBe(502);
+    expect(upstream.requests).toHaveLength(0);
+    expect(gateway.log.join('\n')).toContain('AssumeRole failed: ExpiredTokenException: ');
+    write(account.issue());
+    passTime(12_000);
+    expect(await statusFor('ann')).toBe(200);
   });
 });
 
