@@ -55,12 +55,16 @@ const BETAS: Readonly<Record<string, readonly string[]>> = {
   'web-search': ['web_search'],
 };
 
-/** The entry of the table that a field belongs to, by whatever path an upstream names it; undefined: it must stay. */
+/** Where the entry stands, and behind `cache_control` perhaps its type, as the model's side writes paths. */
+const SCOPE_PATH = /(?:^|\.)cache_control(?:\.\w+)?\.scope$/;
+
+/**
+ * The entry of the table that an upstream names; undefined: it must stay. A member within an entry is none: what is wrong
+ * with that is one developer's, and the entry would be left out for all.
+ */
 export function harmlessField(name: string): string | undefined {
-  const steps = name.split('.');
-  if (steps.includes('cache_control') && steps.at(-1) === 'scope') return 'cache_control.scope';
-  const [top = ''] = steps;
-  return Object.hasOwn(FIELDS, top) ? top : undefined;
+  if (SCOPE_PATH.test(name)) return 'cache_control.scope';
+  return Object.hasOwn(FIELDS, name) ? name : undefined;
 }
 
 /** Whether a body can do without a beta. One that is used in it, or unknown here, must stay. */
