@@ -44,6 +44,12 @@ export function ownMessage(said: unknown): string {
   return own?.message ?? own?.Message ?? own?.error?.message ?? '';
 }
 
+/** What a refusal says in either shape, or nothing. */
+export function messageOf(body: Buffer): string {
+  const said = readJson(body);
+  return anthropicEnvelope(said)?.message ?? ownMessage(said);
+}
+
 /** All that may be the error's code, as the provider writes it. */
 export function codesOf(headers: Refusal['headers'], said: unknown): readonly string[] {
   const own = OwnShape.safeParse(said).data;

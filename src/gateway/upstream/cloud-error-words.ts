@@ -14,6 +14,18 @@ const NAME = '(?<![\\w.\\-/:@])(?<name>[A-Za-z0-9_][\\w.-]{0,255})(?![\\w.\\-/@]
 const POINTER = '#(?<pointer>(?:/\\w{1,60}){0,10})';
 const QUOTE = '[`"\'\\[]?';
 
+/** Error texts are a sentence or two; what comes later is not looked at. */
+const LONGEST_SENTENCE = 4_096;
+
+/** "Usage limit reached", "You have reached your specified API usage limits", and what is between. */
+const USAGE_LIMIT =
+  /usage limits? (?:(?:has|have|was|were|is|are) )?(?:been )?reached|reached (?:your|its|the) (?:[\w-]+ ){0,4}usage limits?/i;
+
+/** An account that may spend no more says so in a 400; no API has a code for it. */
+export function isUsageLimit(message: string): boolean {
+  return USAGE_LIMIT.test(message.slice(0, LONGEST_SENTENCE));
+}
+
 export interface RefusedName {
   readonly kind: 'beta' | 'field';
   readonly name: string;
@@ -28,8 +40,6 @@ const NAMINGS: readonly (readonly [RefusedName['kind'], RegExp])[] = [
   ['field', new RegExp(`unknown name "${NAME}"`, 'i')],
 ];
 
-/** Error texts are a sentence or two; what comes later is not looked at. */
-const LONGEST_SENTENCE = 4_096;
 const LONGEST_SHOWN_NAME = 64;
 const UNNAMED_BETA = /invalid beta flag/i;
 

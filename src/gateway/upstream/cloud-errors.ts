@@ -1,5 +1,5 @@
 import { anthropicEnvelope, codesOf, ownMessage, readJson } from './cloud-error-shapes.ts';
-import { rebuiltMessage } from './cloud-error-words.ts';
+import { isUsageLimit, rebuiltMessage } from './cloud-error-words.ts';
 import type { Judgement, Refusal, ShownError, Verdict } from './provider.ts';
 
 /** How one cloud's refusals are told apart, where that differs from the usual: by code, then by status. */
@@ -51,7 +51,7 @@ const CODES: Readonly<Record<string, Verdict>> = {
 
 const STATUSES: Readonly<Record<number, Verdict>> = {
   401: 'account',
-  402: 'account',
+  402: 'billing',
   403: 'account',
   404: 'model_missing',
   408: 'broken',
@@ -60,9 +60,6 @@ const STATUSES: Readonly<Record<number, Verdict>> = {
   501: 'unsupported',
   529: 'capacity',
 };
-
-/** An account that may not spend more says so in a 400, and in these words only. */
-const USAGE_LIMIT = /usage limit reached|reached your specified API usage limits/i;
 
 /**
  * What a cloud's refusal means, and what of it the developer may read (spec: error messages from upstreams): never an
@@ -90,7 +87,7 @@ function verdictOf(
     const code = codes.find((candidate) => Object.hasOwn(table, candidate));
     if (code !== undefined) return table[code] ?? 'broken';
   }
-  if (status === 400 && USAGE_LIMIT.test(message)) return 'account';
+  if (status === 400 && isUsageLimit(message)) return 'billing';
   if (status === 400 && !isEnveloped && rules.missingModel?.test(message)) return 'model_missing';
   return rules.statuses?.[status] ?? STATUSES[status] ?? (isAboutRequest(status) ? 'request' : 'broken');
 }

@@ -5,7 +5,7 @@ import type { Verdict } from './provider.ts';
 /** One line for each upstream that did not serve. A failure of the gateway's own account there is an error, and loud. */
 export function logFailure(log: Log, name: string, verdict: Verdict, what: string, requestId: string): void {
   const text = `upstream ${name} ${what} request_id=${requestId}`;
-  if (verdict !== 'account') log.warn(text);
+  if (verdict !== 'account' && verdict !== 'billing') log.warn(text);
   else
     log.error(`${text}: the gateway's credential or account failed there; check upstreams[].auth of ${name}`);
 }

@@ -39,8 +39,7 @@ function lastMissing(failures: readonly Failure[]): Answer | undefined {
   return failures.findLast(({ verdict, answer }) => verdict === 'model_missing' && answer)?.answer;
 }
 
-/** The upstream refused the credential, or there was none to show. An account without money is another matter. */
+/** The upstream refused the credential, in whatever status, or there was none to show. Money is another matter. */
 function isCredentialFailure({ verdict, answer }: Failure): boolean {
-  if (!answer) return verdict === 'account';
-  return answer.status === 401 || answer.status === 403;
+  return verdict === 'account' || answer?.status === 401 || answer?.status === 403;
 }

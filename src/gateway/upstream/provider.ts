@@ -107,7 +107,8 @@ export interface Prepared {
 
 /**
  * - `request`: about the request itself; goes straight to the client
- * - `account`: the gateway's credential or account failed there
+ * - `account`: the gateway's credential, or what its account may do, failed there
+ * - `billing`: the gateway's account there has no money left, or has reached its own limit
  * - `capacity`: too busy now
  * - `model_missing`: it does not serve this model
  * - `unsupported`: it does not serve this endpoint
@@ -118,6 +119,7 @@ export interface Prepared {
 export type Verdict =
   | 'request'
   | 'account'
+  | 'billing'
   | 'capacity'
   | 'model_missing'
   | 'unsupported'

@@ -4,6 +4,7 @@ import { type CloudErrorRules, cloudJudgement } from '../../../src/gateway/upstr
 import type { OutgoingRequest } from '../../../src/gateway/upstream/provider.ts';
 import { outgoingRequest } from '../../support/outgoing-request.ts';
 import { many } from '../../support/property-runs.ts';
+import { USAGE_LIMITS } from './usage-limits.ts';
 
 const RULES: CloudErrorRules = { codes: {} };
 
@@ -174,7 +175,7 @@ describe('what a refusal by a cloud means', () => {
     [413, 'request'],
     [422, 'request'],
     [401, 'account'],
-    [402, 'account'],
+    [402, 'billing'],
     [403, 'account'],
     [404, 'model_missing'],
     [408, 'broken'],
@@ -198,13 +199,13 @@ describe('what a refusal by a cloud means', () => {
     ['credentials that are over, in XML names', 400, { code: 'ExpiredToken' }],
     ['a form that nobody has filled in', 404, { code: 'FTUFormNotFilled', message: 'x' }],
     ['a project without the API', 400, [{ error: { code: 400, status: 'FAILED_PRECONDITION' } }]],
-    [
-      'a limit of spending',
-      400,
-      enveloped('invalid_request_error', 'You have reached your specified API usage limits.'),
-    ],
   ])('is about the account: %s', (_what, status, body) => {
     expect(judged({ status, body }).verdict).toBe('account');
+  });
+
+  it.each(USAGE_LIMITS)('is about money: %s', (text) => {
+    for (const body of [aws(text), google(text), azure(text), enveloped('invalid_request_error', text)])
+      expect(judged({ status: 400, body }).verdict).toBe('billing');
   });
 
   it('goes by the code in the header of AWS, without what follows its colon', () => {

@@ -19,6 +19,7 @@ import {
   startUpstream,
   stream,
 } from '../../support/upstream.ts';
+import { USAGE_LIMITS } from './usage-limits.ts';
 
 let first: StandInUpstream;
 let second: StandInUpstream;
@@ -72,11 +73,22 @@ describe('an answer of the first upstream with status', () => {
     },
   );
 
-  it("400 for the account's own usage limit leads to the second", async () => {
+  it.each(USAGE_LIMITS)('400 for the account\'s own usage limit leads to the second: "%s"', async (text) => {
     await openGateway();
-    first.answer = refusal(400, 'invalid_request_error', 'You have reached your specified API usage limits.');
+    first.answer = refusal(400, 'invalid_request_error', text);
     expect((await post(gateway, request)).status).toBe(200);
     expect(gateway.log.join('\n')).toMatch(/^error upstream first answered 400/m);
+  });
+
+  it('400 that speaks of a usage limit elsewhere than in its message is about the request', async () => {
+    await openGateway();
+    first.answer = (_request, response) => {
+      const error = { type: 'invalid_request_error', message: 'no', param: USAGE_LIMITS[0] };
+      response.writeHead(400, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ type: 'error', error }));
+    };
+    expect((await post(gateway, request)).status).toBe(400);
+    expect(second.requests).toHaveLength(0);
   });
 
   it('413 that is not even JSON goes back unchanged', async () => {

@@ -44,9 +44,14 @@ describe('when no upstream served, the developer gets', () => {
     expect(outcome([{ verdict: 'account', answer: undefined }, answered(404)])).toBe('upstream_credentials');
   });
 
+  it('the same for a credential that is refused in another status', () => {
+    const expired: Failure = { verdict: 'account', answer: answered(400).answer };
+    expect(outcome([expired, answered(404), answered(500)])).toBe('upstream_credentials');
+  });
+
   it('no word of the account after a 402 or a usage limit', () => {
-    expect(outcome([{ verdict: 'account', answer: answered(402).answer }])).toBe('upstreams_failed');
-    expect(outcome([{ verdict: 'account', answer: answered(400).answer }])).toBe('upstreams_failed');
+    expect(outcome([{ verdict: 'billing', answer: answered(402).answer }])).toBe('upstreams_failed');
+    expect(outcome([{ verdict: 'billing', answer: answered(400).answer }])).toBe('upstreams_failed');
   });
 
   it('what says in a 400 that the model is not there, after a 404 and before a 501', () => {

@@ -1,4 +1,6 @@
 import type { Secret } from '../../../kernel/secret.ts';
+import { messageOf } from '../cloud-error-shapes.ts';
+import { isUsageLimit } from '../cloud-error-words.ts';
 import type { OutgoingRequest, Prepared, Provider, ProviderParts, Verdict } from '../provider.ts';
 import { createFederation, type FederationOptions } from './anthropic-federation.ts';
 import { type HeaderCredential, lastingCredential, passingCredential } from './header-credential.ts';
@@ -85,9 +87,10 @@ function identityHeaders({ sub, email }: OutgoingRequest['caller']): string[] {
 function verdictOf(status: number, body: Buffer, isAboutDeveloper: boolean): Verdict {
   switch (status) {
     case 401:
-    case 402:
     case 403:
       return 'account';
+    case 402:
+      return 'billing';
     case 404:
       return 'model_missing';
     case 429:
@@ -99,8 +102,7 @@ function verdictOf(status: number, body: Buffer, isAboutDeveloper: boolean): Ver
     case 408:
       return 'broken';
     case 400:
-      // The organisation's own spend limit comes as a 400; the API has no code for it, only this text.
-      return body.includes('reached your specified API usage limits') ? 'account' : 'request';
+      return isUsageLimit(messageOf(body)) ? 'billing' : 'request';
     default:
       return status >= 400 && status < 500 ? 'request' : 'broken';
   }

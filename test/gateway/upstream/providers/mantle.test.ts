@@ -12,6 +12,7 @@ import { createMemoryLog } from '../../../support/memory-log.ts';
 import { outgoingRequest } from '../../../support/outgoing-request.ts';
 import { createAwsAccount } from '../../../support/stand-ins/aws-account.ts';
 import { MANTLE, startMantle } from '../../../support/stand-ins/mantle.ts';
+import { PRIVATE_WORD } from '../../../support/stand-ins/stand-in.ts';
 
 const REQUEST = { model: 'claude-sonnet-5', max_tokens: 10, messages: [{ role: 'user', content: 'hi' }] };
 const BEARER = { kind: 'bearer', token: secret(MANTLE.token) } as const;
@@ -106,6 +107,21 @@ describe("Bedrock's Messages endpoint", () => {
     expect(data).toEqual(events);
     expect(answer.isComplete).toBe(true);
   });
+
+  it.each(['ExpiredTokenException', 'AccessDeniedException'])(
+    "tells that the gateway's own access failed where that comes as a 400: %s",
+    async (code) => {
+      const world = await standUp();
+      world.upstream.answerAll((_asked, response) => {
+        response.writeHead(400, { 'content-type': 'application/json', 'x-amzn-errortype': code });
+        response.end(JSON.stringify({ message: `no for ${PRIVATE_WORD}` }));
+      });
+      const answer = await world.post();
+      expect([answer.status, errorOf(answer).type]).toEqual([502, 'api_error']);
+      expect(errorOf(answer).message).toContain("the gateway's own access to the model failed");
+      expect(errorOf(answer).message).not.toContain(PRIVATE_WORD);
+    },
+  );
 
   it('tells of a limit without a word about the account', async () => {
     const world = await standUp();
