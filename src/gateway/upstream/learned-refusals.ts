@@ -2,7 +2,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { escapeControl, type Log } from '../../kernel/log.ts';
 import { scanBody } from '../http/body-scan.ts';
 import { withoutMembers } from '../http/splice.ts';
-import { anthropicEnvelope, ownMessage, readJson } from './cloud-error-shapes.ts';
+import { messageOf } from './cloud-error-shapes.ts';
 import { refusedName, refusesSomeBeta } from './cloud-error-words.ts';
 import { canDoWithout, harmlessField, placesOf } from './harmless.ts';
 import type { ClientHead, LearntRefusal, OutgoingRequest, Provider, Refusal } from './provider.ts';
@@ -119,7 +119,16 @@ export function withoutRefused(
       refused.learn(sent.upstreamModel, fact.kind, fact.name);
       return { ...judgement, isWorthRepeating: true };
     },
-    ...(translate ? { translate: (answer, request) => translate(answer, asSent(request)) } : {}),
+    ...(translate
+      ? {
+          translate(answer, request) {
+            const sent = asSent(request);
+            // Another upstream would get the original; a stream must not keep a second body alive that nobody counts.
+            if (sent.body !== request.body) sent.body.drop();
+            return translate(answer, sent);
+          },
+        }
+      : {}),
     learnt: refused.learnt,
   };
 }
@@ -141,8 +150,7 @@ function spared(
   { body }: Refusal,
   sent: OutgoingRequest,
 ): { readonly kind: keyof Omissions; readonly name: string } | undefined {
-  const said = readJson(body);
-  const message = anthropicEnvelope(said)?.message ?? ownMessage(said);
+  const message = messageOf(body);
   const named = refusedName(message);
   const betas = betasIn(sent.message);
   if (named?.kind === 'field') {

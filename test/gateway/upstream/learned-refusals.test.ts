@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { wholeSource } from '../../../src/gateway/upstream/answer.ts';
 import { type StripRule, withoutRefused } from '../../../src/gateway/upstream/learned-refusals.ts';
+import type { OutgoingRequest } from '../../../src/gateway/upstream/provider.ts';
 import { createAnthropic } from '../../../src/gateway/upstream/providers/anthropic.ts';
 import { secret } from '../../../src/kernel/secret.ts';
 import { errorOf, post, startInferenceGateway } from '../../support/inference-gateway.ts';
@@ -97,12 +99,10 @@ describe('an upstream that refuses something harmless', () => {
   });
 
   it.each([
-    ['metadata', { metadata: { user_id: 'x' } }, 'metadata'],
-    ['metadata', { metadata: { user_id: 'x' } }, 'metadata.user_id'],
-    ['diagnostics', { diagnostics: { previous_message_id: 'x' } }, 'diagnostics'],
-  ])('gets the request without %s', async (field, fields, refusedAs) => {
-    const objection = refusingField(field, `${refusedAs}: Extra inputs are not permitted`);
-    const { ask, sent } = await standUp('auto', objection);
+    ['metadata', { metadata: { user_id: 'x' } }],
+    ['diagnostics', { diagnostics: { previous_message_id: 'x' } }],
+  ])('gets the request without %s', async (field, fields) => {
+    const { ask, sent } = await standUp('auto', refusingField(field));
     expect((await ask(fields)).status).toBe(200);
     expect((await ask(fields)).status).toBe(200);
     expect(sent().map(({ body }) => field in body)).toEqual([true, false, false]);
@@ -202,6 +202,30 @@ describe("a refusal is the client's", () => {
     expect(sent()).toHaveLength(1);
   });
 
+  it.each([
+    ['a member of metadata', { metadata: { user_id: 'x', foo: 1 } }, 'metadata.foo'],
+    ['a member of diagnostics', { diagnostics: { foo: 1 } }, 'diagnostics.foo'],
+    [
+      'a scope that is not the one of cache_control',
+      { cache_control: { type: 'ephemeral', scope: 'global' } },
+      'tools.0.cache_control.a.b.scope',
+    ],
+  ])('of %s, and the others keep theirs', async (_what, fields, refused) => {
+    const { ask, sent } = await standUp(
+      'auto',
+      refusingField('foo', `${refused}: Extra inputs are not permitted`),
+    );
+    const others = { metadata: { user_id: 'y' }, diagnostics: { previous_message_id: 'y' } };
+    const answer = await ask({ foo: 1, ...fields });
+    expect([answer.status, errorOf(answer).message]).toEqual([
+      400,
+      `${refused}: Extra inputs are not permitted`,
+    ]);
+    expect((await ask(others)).status).toBe(200);
+    expect(sent()).toHaveLength(2);
+    expect(sent()[1]?.body).toMatchObject(others);
+  });
+
   it('of a beta that was learnt, in a request that makes use of it', async () => {
     const beta = 'context-management-2025-06-27';
     const { ask, sent } = await standUp('auto', refusing(beta));
@@ -246,6 +270,49 @@ describe('the provider behind it', () => {
     }
     expect(judged[0]).toBe(prepared[0]);
     expect(judged[1]).toBe(prepared[1]);
+  });
+});
+
+describe('a success', () => {
+  /** What the provider is handed to translate with, once something has been left out. */
+  function translated(fields: object, headers: Readonly<Record<string, string>> = {}) {
+    let handed: OutgoingRequest | undefined;
+    const provider = withoutRefused(
+      {
+        origin: 'https://cloud.example.test',
+        sendsPings: false,
+        maxBodyBytes: undefined,
+        boundsTimeToHeaders: false,
+        countsTokens: true,
+        prepare: ({ body }) => ({ path: '/', headers: [], body: body.bytes }),
+        judge: () => ({ verdict: 'broken', shown: undefined }),
+        translate(answer, request) {
+          handed = request;
+          return answer;
+        },
+      },
+      { name: 'cloud', strip: ['metadata', 'pdfs-2024-09-25'] },
+      { clock: createManualClock(), log: createMemoryLog() },
+    );
+    const request = outgoingRequest(fields, headers);
+    provider.prepare(request);
+    provider.translate?.({ status: 200, headers: {}, ...wholeSource(Buffer.alloc(0)) }, request);
+    return { request, handed };
+  }
+
+  it('keeps no second body: what was written without the field is let go of, and the original stays for others', () => {
+    const { request, handed } = translated({ metadata: {}, safeguards: {} });
+    expect(handed?.body).not.toBe(request.body);
+    expect(handed?.body.bytes).toHaveLength(0);
+    expect([handed?.body.model, handed?.body.members.has('safeguards')]).toEqual(['claude-test', true]);
+    expect(JSON.parse(request.body.bytes.toString())).toHaveProperty('metadata');
+  });
+
+  it('leaves a body alone that went out as it was', () => {
+    const { request, handed } = translated({}, { 'anthropic-beta': 'pdfs-2024-09-25' });
+    expect(handed).not.toBe(request);
+    expect(handed?.body).toBe(request.body);
+    expect(request.body.bytes.length).toBeGreaterThan(0);
   });
 });
 
