@@ -141,8 +141,12 @@ async function ask(
       const prepared = await provider.prepare(outgoing);
       if (repeatsLeft === MOST_REPEATS) question.onSend(name, upstreamModel);
       const isBounded = plan.isStreamed && provider.boundsTimeToHeaders;
-      const answer = await transport.send(prepared, isBounded ? wait : WHOLE_ANSWER, gone, release);
-      if (answer.status >= 200 && answer.status < 300) return success(asked, answer, outgoing);
+      const sending = createSending(release);
+      const answer = await transport.send(prepared, isBounded ? wait : WHOLE_ANSWER, gone, sending.over);
+      if (answer.status >= 200 && answer.status < 300) {
+        sending.isLast();
+        return success(asked, answer, outgoing);
+      }
       const refused = {
         status: answer.status,
         headers: answer.headers,
@@ -151,6 +155,7 @@ async function ask(
       };
       const judgement = provider.judge(refused);
       if (judgement.isWorthRepeating && repeatsLeft > 0 && !gone.aborted) continue;
+      release?.();
       return refusal(asked, refused, judgement, request.requestId, parts);
     }
   } catch (error) {
@@ -160,6 +165,22 @@ async function ask(
     if (isCodedError(error, 'not_supported')) return UNSUPPORTED;
     return unreachable(asked, error, question, parts);
   }
+}
+
+/** A repeat keeps the place that the request has: it is given back once the sending that proves the last is over. */
+function createSending(release: (() => void) | undefined): { over(): void; isLast(): void } {
+  let isOver = false;
+  let isLast = false;
+  return {
+    over() {
+      isOver = true;
+      if (isLast) release?.();
+    },
+    isLast() {
+      isLast = true;
+      if (isOver) release?.();
+    },
+  };
 }
 
 function success(asked: Asked, answer: TransportAnswer, request: OutgoingRequest): Turn {

@@ -135,6 +135,46 @@ describe('max_connections', () => {
     expect(await gateway.event(1)).toMatchObject({ attempts: 1, outcome: 'upstream_broke' });
   });
 
+  it('is kept to by a request that goes out once more: it has its place until the last answer', async () => {
+    const prepared: string[] = [];
+    let goOn: () => void = () => undefined;
+    const repeat = Promise.withResolvers<void>();
+    gateway = await openForTest(
+      [
+        {
+          name: 'first',
+          url: first.url,
+          maxConnections: 1,
+          descriptor: {
+            judge: () => ({ verdict: 'account', shown: undefined, isWorthRepeating: true }),
+            prepare({ query, body }) {
+              prepared.push(query);
+              const request = { path: '/', headers: [], body: body.bytes };
+              if (prepared.length !== 2) return request;
+              repeat.resolve();
+              return new Promise((resolve) => {
+                goOn = () => resolve(request);
+              });
+            },
+          },
+        },
+      ],
+      { upstreamClock: clock, ttfbMs: TTFB_MS },
+    );
+    const one = post(gateway, request, { path: '/v1/messages?one' });
+    await first.request(0);
+    const two = post(gateway, request, { path: '/v1/messages?two' });
+    await clock.sleeper();
+    await unanswered.shift()?.(refusal(401, 'authentication_error'));
+    await repeat.promise;
+    for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(prepared).toEqual(['?one', '?one']);
+    first.answer = message();
+    goOn();
+    expect([(await one).status, (await two).status]).toEqual([200, 200]);
+    expect(prepared).toEqual(['?one', '?one', '?two']);
+  });
+
   it('lets a client that leaves out of the line', async () => {
     await openGateway(1);
     const one = post(gateway, request);
