@@ -1,4 +1,4 @@
-import { withoutMark } from '../../kernel/model-name.ts';
+import { bareName, withoutMark } from '../../kernel/model-name.ts';
 import type { CatalogModel } from '../exchange.ts';
 import { type BuiltinModel, type BuiltinModels, spellingsOf } from './builtin-models.ts';
 import { defaultUpstreamId, type ModelProvider, speaksClientNames } from './provider-ids.ts';
@@ -26,11 +26,19 @@ export interface CatalogOptions {
   readonly forwardsUnknown: boolean;
 }
 
-/** A model with all its names; `policy` decides on them. */
-export interface NamedModel extends CatalogModel {
+interface Names {
+  readonly id: string;
   readonly family: string | undefined;
   /** The id and all other spellings, lower case. */
   readonly spellings: readonly string[];
+}
+
+/** A model with all its names; `policy` decides on them. */
+export interface NamedModel extends CatalogModel, Names {
+  /** The built-in models that its id is mapped to, or that a client's own name comes close to. */
+  readonly servedAs: readonly Names[];
+  /** The names it is sent under that are no built-in model's. */
+  readonly unlistedNames: readonly string[];
   /** In no catalog: the id is what a client made up. */
   readonly isUnknown: boolean;
 }
@@ -94,6 +102,7 @@ export function createCatalog(options: CatalogOptions, builtin: BuiltinModels): 
       maxOutputTokens: model?.maxOutputTokens ?? null,
       family: model?.family,
       spellings: [...new Set(spellings)],
+      ...behind(own ? Object.values(own.upstreamModel) : [], builtin),
       isUnknown: false,
       upstreamId: (upstreamName) => ids.get(upstreamName),
     };
@@ -111,7 +120,7 @@ export function createCatalog(options: CatalogOptions, builtin: BuiltinModels): 
     );
     const model = named(clientModel, undefined, undefined);
     const upstreamId = (upstreamName: string) => (takers.has(upstreamName) ? clientModel : undefined);
-    return { ...model, isUnknown: true, upstreamId };
+    return { ...model, ...behind([clientModel], builtin), isUnknown: true, upstreamId };
   };
 
   const listed = [
@@ -137,6 +146,21 @@ export function createCatalog(options: CatalogOptions, builtin: BuiltinModels): 
       const related = model && configuredFor(model);
       return related ? named(wanted, model, related) : unknown(wanted);
     },
+  };
+}
+
+/** What upstreams are asked for by these names, as far as it is known. */
+function behind(
+  names: readonly string[],
+  builtin: BuiltinModels,
+): Pick<NamedModel, 'servedAs' | 'unlistedNames'> {
+  const found = names.map((name) => ({ name, model: builtin.find(bareName(name)) }));
+  return {
+    servedAs: found.flatMap(({ model }) => {
+      if (!model) return [];
+      return [{ ...model, spellings: spellingsOf(model).map((spelling) => spelling.toLowerCase()) }];
+    }),
+    unlistedNames: found.flatMap(({ name, model }) => (model ? [] : [name])),
   };
 }
 

@@ -1,4 +1,4 @@
-import { withoutMark } from '../../kernel/model-name.ts';
+import { bareName, withoutMark } from '../../kernel/model-name.ts';
 import type { Document } from './documents.ts';
 
 /** What a policy says about models. `availableModels` absent: all of the catalog; empty: none. */
@@ -10,10 +10,18 @@ export interface ModelRules {
 }
 
 /** A model by all its names, lower case. */
-export interface JudgedModel {
+export interface NamedAlike {
   readonly id: string;
   readonly family: string | undefined;
   readonly spellings: readonly string[];
+}
+
+/** What is denied is denied under every name: a model is judged by what it really is, too. */
+export interface JudgedModel extends NamedAlike {
+  /** Built-in models that upstreams serve it as. */
+  readonly servedAs: readonly NamedAlike[];
+  /** Names it is sent under that no catalog knows: mapped ones, or what a client made up. */
+  readonly unlistedNames: readonly string[];
 }
 
 /** The id of the catalog's model that an entry spells in full: alias, dated id, a cloud's id, profile or ARN. */
@@ -39,17 +47,31 @@ export function isAllowed(model: JudgedModel, rules: ModelRules, idOf: IdOf): bo
   const { availableModels, availableModelsMatch, deniedModels } = rules;
   const names = availableModelsMatch === 'exact' ? namesInFull : namesSomehow;
   if (availableModels && !availableModels.some((entry) => names(entry, model, idOf))) return false;
-  return !deniedModels?.some((entry) => namesSomehow(entry, model, idOf));
+  const isDenied = (entry: string) =>
+    [model, ...model.servedAs].some((known) => namesSomehow(entry, known, idOf)) ||
+    model.unlistedNames.some((name) => occursIn(entry, name));
+  return !deniedModels?.some(isDenied);
+}
+
+/** Of an unknown name this much can be told: `opus` and `opus-4-9` occur in `us.anthropic.claude-opus-4-9-v1:0`. */
+function occursIn(entry: string, name: string): boolean {
+  const wanted = wordsOf(bareName(entry)).replace(/^claude(?:-|$)/, '');
+  return wanted !== '' && `-${wordsOf(name.toLowerCase())}-`.includes(`-${wanted}-`);
+}
+
+/** `claude-opus-4-9`: one hyphen between two words, whatever stood there. */
+function wordsOf(name: string): string {
+  return name.replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
 }
 
 /** A full id in any spelling. */
-function namesInFull(entry: string, { id, spellings }: JudgedModel, idOf: IdOf): boolean {
+function namesInFull(entry: string, { id, spellings }: NamedAlike, idOf: IdOf): boolean {
   const wanted = normal(entry);
   return wanted !== '' && (spellings.includes(wanted) || idOf(wanted) === id);
 }
 
 /** A full id, a family (`opus`), or a version prefix with or without `claude-` (`opus-4-8`). */
-function namesSomehow(entry: string, model: JudgedModel, idOf: IdOf): boolean {
+function namesSomehow(entry: string, model: NamedAlike, idOf: IdOf): boolean {
   if (namesInFull(entry, model, idOf)) return true;
   const wanted = normal(entry).replace(/^claude-/, '');
   // `claude` alone is neither a family nor a version.

@@ -156,6 +156,76 @@ describe('the rules of a policy', () => {
   });
 });
 
+describe('a denial', () => {
+  const mapped = (id: string, upstreamModel: string) => ({
+    ...house,
+    id,
+    upstreamModel: { anthropic: upstreamModel },
+  });
+  const forwarding = createCatalog(
+    {
+      upstreams,
+      models: [
+        mapped('best', 'claude-opus-4-8'),
+        mapped('newest', 'us.anthropic.claude-opus-4-9-v1:0'),
+        mapped('small', 'claude-haiku-4-5'),
+      ],
+      includesBuiltin: true,
+      forwardsUnknown: true,
+    },
+    builtin,
+  );
+  const passes = (name: string, denied: string) => {
+    const model = forwarding.resolve(name);
+    return model && isAllowed(model, rules(undefined, [denied]), (entry) => forwarding.resolve(entry)?.id);
+  };
+
+  it.each([
+    ['opus', 'claude-3-opus-20240229'],
+    ['opus', 'us.anthropic.claude-opus-4-9'],
+    ['opus', 'anthropic.claude-opus-9-v1:0'],
+    ['opus', 'anthropic/claude-opus-4-8'],
+    ['opus', ' claude-opus-4-8'],
+    ['opus', 'claude-opus-4-8\n'],
+    ['claude-opus', 'Anthropic/Claude-Opus-4.9'],
+    ['opus-4-9', 'anthropic.claude-opus-4-9'],
+    ['claude-opus-4-9', 'arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-opus-4-9-v1:0'],
+    ['us.anthropic.claude-opus-4-9-v1:0', 'claude-opus-4-9'],
+    ['claude-opus-4-0', ' claude-opus-4-20250514'],
+    ['opus', 'best'],
+    ['claude-opus-4-8', 'best'],
+    ['opus', 'newest'],
+    ['opus-4-9', 'newest'],
+  ])('of %j counts for %j too', (denied, name) => {
+    expect(passes(name, denied)).toBe(false);
+  });
+
+  it.each([
+    ['opus', 'claude-sonnet-9'],
+    ['opus', 'claude-opusculum-1'],
+    ['opus-4-8', 'anthropic/claude-opus-4-80'],
+    ['opus-4-8', 'anthropic/claude-opus-4-9'],
+    ['opus', 'small'],
+    ['claude', 'anthropic/claude-opus-4-9'],
+    ['', 'anthropic/claude-opus-4-9'],
+    ['*', 'anthropic/claude-opus-4-9'],
+    ['anthropic/', 'anthropic/claude-opus-4-9'],
+  ])('of %j leaves %j alone', (denied, name) => {
+    expect(passes(name, denied)).toBe(true);
+  });
+
+  it('counts for a model that is built in and not offered', () => {
+    const others = createCatalog(
+      { upstreams, models: [], includesBuiltin: false, forwardsUnknown: true },
+      builtin,
+    );
+    const model = others.resolve('claude-opus-4-0');
+    expect(model && isAllowed(model, rules(undefined, ['claude-opus-4-20250514']), () => undefined)).toBe(
+      false,
+    );
+  });
+});
+
 describe('the rules of a settings document', () => {
   it('are its three keys about models', () => {
     const settings = { model: 'opus', availableModels: ['opus'], availableModelsMatch: 'exact' };
