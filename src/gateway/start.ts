@@ -146,7 +146,7 @@ async function openRooms(ground: Ground): Promise<Gateway> {
   const routes = createRoutes({
     identity,
     health,
-    models: createModelsEndpoint(policies.allowedModels),
+    models: createModelsEndpoint(policies),
     managedSettings: createManagedSettingsEndpoint({ settingsOf, version: settings.version, audit }),
     desktopBootstrap: createDesktopBootstrapEndpoint({ desktopOf, audit, clock }),
     inference,

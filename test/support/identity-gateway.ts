@@ -184,7 +184,7 @@ function routesOf({ handlers, authenticate }: Identity, store: BreakableStore) {
   const routes = createRoutes({
     identity: { handlers, authenticate },
     health,
-    models: createModelsEndpoint(() => []),
+    models: createModelsEndpoint({ allowedModels: () => [], listedAs: () => undefined }),
     managedSettings: () => undefined,
     telemetry: () => () => undefined,
     desktopBootstrap: () => undefined,

@@ -78,7 +78,7 @@ export async function startReleaseGateway(store: Store, clock: Clock): Promise<R
   const routes = createRoutes({
     identity,
     health: createHealth({ ping: store.ping, isDraining: () => false, readinessGraceSeconds: 0, clock }),
-    models: createModelsEndpoint(() => []),
+    models: createModelsEndpoint({ allowedModels: () => [], listedAs: () => undefined }),
     managedSettings: () => undefined,
     telemetry: () => () => undefined,
     desktopBootstrap: () => undefined,

@@ -35,6 +35,7 @@ export function openPolicies(config: GatewayConfig, publicUrl: string): Policies
   return {
     authorise: (caller, clientModel) => current.authorise(caller, clientModel),
     allowedModels: (caller) => current.allowedModels(caller),
+    listedAs: (caller, clientModel) => current.listedAs(caller, clientModel),
     settingsOf: (caller) => current.settingsOf(caller),
     desktopOf: (caller) => current.desktopOf(caller),
     inForce: () => inForce,

@@ -15,6 +15,8 @@ export interface Authorisation {
   authorise(caller: Caller, clientModel: string): Permit;
   /** What this developer may use, in the catalog's order. */
   allowedModels(caller: Caller): readonly ListedModel[];
+  /** The one of these that a client means, in any spelling that a request may have. */
+  listedAs(caller: Caller, clientModel: string): ListedModel | undefined;
 }
 
 const MAX_MODELS_PER_VIEW = 1_000;
@@ -24,6 +26,10 @@ const LONGEST_NAMED_LIST = 20;
 export function createAuthorisation({ viewOf, catalog, idOf }: AuthoriseParts): Authorisation {
   return {
     allowedModels: (caller) => viewOf(caller).allowed,
+    listedAs(caller, clientModel) {
+      const id = catalog.resolve(clientModel)?.id;
+      return viewOf(caller).allowed.find((model) => model.id === id);
+    },
     authorise(caller, clientModel) {
       const view = viewOf(caller);
       const model =

@@ -1,7 +1,6 @@
 import { CodedError } from '../../kernel/coded-error.ts';
-import { withoutMark } from '../../kernel/model-name.ts';
 import type { Accepted, Caller, CatalogModel, Reply } from '../exchange.ts';
-import type { ListedModel } from './views.ts';
+import type { Authorisation } from './authorise.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 1000;
@@ -9,7 +8,10 @@ const MAX_LIMIT = 1000;
 export type CallerHandler = (request: Accepted, reply: Reply, caller: Caller) => void;
 
 /** `GET /v1/models` and `GET /v1/models/{id}` in the Messages API's shapes, with what this developer may use. */
-export function createModelsEndpoint(allowedModels: (caller: Caller) => readonly ListedModel[]): {
+export function createModelsEndpoint({
+  allowedModels,
+  listedAs,
+}: Pick<Authorisation, 'allowedModels' | 'listedAs'>): {
   readonly list: CallerHandler;
   readonly one: CallerHandler;
 } {
@@ -27,8 +29,7 @@ export function createModelsEndpoint(allowedModels: (caller: Caller) => readonly
     },
     one(request, reply, caller) {
       const wanted = request.params['id'] ?? '';
-      const spelling = withoutMark(wanted).toLowerCase();
-      const model = allowedModels(caller).find(({ spellings }) => spellings.includes(spelling));
+      const model = listedAs(caller, wanted);
       if (!model)
         throw new CodedError('not_found', { facts: { sentence: `model: ${wanted.slice(0, 200)}` } });
       reply.json(200, modelInfo(model));

@@ -16,7 +16,7 @@ const caller: Caller = {
   sid: 'session-1',
   expiresAtMs: 0,
 };
-const { allowedModels } = createPolicySet({
+const policies = createPolicySet({
   policies: [
     {
       match: { groups: undefined, emailDomain: undefined },
@@ -42,7 +42,7 @@ const { allowedModels } = createPolicySet({
 });
 const ALL = ['claude-opus-4-8', 'claude-opus-4-7', 'claude-opus-4-6', 'claude-opus-4-5', 'House-Model/1 2'];
 
-const { list, one } = createModelsEndpoint(allowedModels);
+const { list, one } = createModelsEndpoint(policies);
 let url: string;
 
 beforeAll(async () => {
@@ -124,6 +124,10 @@ describe('one model', () => {
     'CLAUDE-OPUS-4-5',
     'claude-opus-4-5[1m]',
     'claude-opus-4-5%4020251101',
+    'us.anthropic.claude-opus-4-5-20251101-v1:0',
+    encodeURIComponent(
+      'arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.anthropic.claude-opus-4-5-20251101-v1:0',
+    ),
   ])('is found as %s', async (id) => {
     const answer = await ask(`${url}/${id}`);
     expect(answer.json).toMatchObject({ type: 'model', id: 'claude-opus-4-5' });
@@ -133,14 +137,19 @@ describe('one model', () => {
     expect((await ask(`${url}/House-Model%2F1%202`)).json).toMatchObject({ id: 'House-Model/1 2' });
   });
 
-  it.each(['claude-opus-5', 'claude-sonnet-4-6', 'nobody-knows', 'opus', '%00', encodeURIComponent('<b>')])(
-    'that the developer may not use, or nobody knows (%s), is not found',
-    async (id) => {
-      const answer = await ask(`${url}/${id}`);
-      expect(answer.status).toBe(404);
-      expect(answer.json).toMatchObject({
-        error: { type: 'not_found_error', message: `model: ${decodeURIComponent(id)}` },
-      });
-    },
-  );
+  it.each([
+    'claude-opus-5',
+    'us.anthropic.claude-opus-5',
+    'claude-sonnet-4-6',
+    'nobody-knows',
+    'opus',
+    '%00',
+    encodeURIComponent('<b>'),
+  ])('that the developer may not use, or nobody knows (%s), is not found', async (id) => {
+    const answer = await ask(`${url}/${id}`);
+    expect(answer.status).toBe(404);
+    expect(answer.json).toMatchObject({
+      error: { type: 'not_found_error', message: `model: ${decodeURIComponent(id)}` },
+    });
+  });
 });
