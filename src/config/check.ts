@@ -1,8 +1,8 @@
 import { expandTree } from './expand.ts';
 import { filled } from './fill.ts';
 import { checkRelations, type GatewayConfig, gatewayConfigShape } from './gateway-config.ts';
-import type { JudgeAllowList } from './managed.ts';
 import { adviceForMissing } from './missing-key.ts';
+import type { JudgeModelLists } from './model-lists.ts';
 import { positionsIn } from './positions.ts';
 import { formatPath, type Problem } from './problems.ts';
 import { readShape, type ShapeReport } from './read-shape.ts';
@@ -24,7 +24,7 @@ export interface CheckInputs {
   /** Raw values, as in YAML, for keys that the file leaves out; maps merge, lists and scalars do not. */
   readonly fill?: Readonly<Record<string, unknown>>;
   /** What allow-lists mean in the catalog; without it they are not judged. */
-  readonly judgeAllowList?: JudgeAllowList;
+  readonly judgeAllowList?: JudgeModelLists;
 }
 
 export type CheckedConfig =

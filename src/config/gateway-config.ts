@@ -7,8 +7,9 @@ import { checkLimits, limitsShape } from './limits.ts';
 import { checkListen, isLoopback, listenShape } from './listen.ts';
 import { loadTestModeShape } from './load-test-mode.ts';
 import { logShape } from './log.ts';
-import { checkManaged, type JudgeAllowList, managedShape } from './managed.ts';
+import { checkManaged, managedShape } from './managed.ts';
 import { checkMetrics, metricsShape } from './metrics.ts';
+import type { JudgeModelLists } from './model-lists.ts';
 import { checkModels, modelsShape } from './models.ts';
 import { checkOidc, oidcShape } from './oidc.ts';
 import { rateLimitsShape } from './rate-limits.ts';
@@ -67,7 +68,7 @@ type ValidParts = Valid<z.output<typeof gatewayConfigShape>>;
 export interface RelationInputs {
   /** Whether connections to loopback are allowed, or it is not known. */
   readonly allowsLoopback: boolean;
-  readonly judgeAllowList?: JudgeAllowList | undefined;
+  readonly judgeAllowList?: JudgeModelLists | undefined;
 }
 
 /** The relations between keys, section by section, over whatever is valid. */

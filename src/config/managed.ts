@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { checkDesktop, desktopShape } from './desktop.ts';
 import { choice, listOf } from './fields.ts';
-import type { JudgedCatalog } from './judged-catalog.ts';
+import { checkModelLists, type ModelListsJudge, type SettingsAt } from './model-lists.ts';
 import { createNearest } from './nearest.ts';
-import { checkAudiences, matchShape } from './policy-match.ts';
+import { audiencesOf, checkAudiences, matchShape } from './policy-match.ts';
 import type { Valid } from './read-shape.ts';
 import type { Report } from './report.ts';
 import { checkSettings, settingsShape } from './settings.ts';
@@ -46,39 +46,17 @@ export function settingsOf<P extends Pick<Policy, (typeof DOCUMENTS)[number]> | 
   return policy.code ?? policy.cli ?? policy.settings ?? {};
 }
 
-/** What a policy says about models. */
-export interface AllowList {
-  readonly availableModels: readonly string[];
-  readonly availableModelsMatch: string | undefined;
-  readonly deniedModels: readonly string[] | undefined;
-}
-
-export interface AllowListVerdict {
-  /** Entries that name no model. */
-  readonly unknownEntries: readonly string[];
-  /** Entries of which no upstream of the file serves any model. */
-  readonly unservedEntries: readonly string[];
-  /** Whether one of the models is allowed that clients start with unless told otherwise. */
-  readonly allowsUsualModel: boolean;
-}
-
-export type AllowListJudge = (list: AllowList) => AllowListVerdict;
-
-/** Judges allow-lists by the models there are, which the gateway knows. */
-export type JudgeAllowList = (catalog: JudgedCatalog) => AllowListJudge;
-
 type Managed = Valid<z.output<typeof managedShape>>;
 
 export function checkManaged(
   managed: Managed | undefined,
   allowedDomains: readonly (string | undefined)[] | undefined,
-  judge: AllowListJudge | undefined,
+  judge: ModelListsJudge | undefined,
   report: Report,
 ): void {
   const policies = managed?.policies ?? [];
   checkAudiences(policies, allowedDomains, report);
   checkDocumentNames(policies.length, report);
-  const isSteeredByAll = policies.some((policy) => policy && isForAll(policy) && isSteered(policy));
   const unknownKeys = managed?.unknown_keys ?? 'error';
   const values = { report, near: createNearest() };
   for (const [index, policy] of policies.entries()) {
@@ -89,8 +67,8 @@ export function checkManaged(
     }
     if (policy?.desktop) checkDesktop(policy.desktop, [...path, 'desktop'], values);
     checkReach(path, report);
-    if (policy) checkAllowList(policy, index, isSteeredByAll, judge, report);
   }
+  checkMerged(policies, judge, report);
 }
 
 /** Under its older names the document is meant for Claude Code alone. */
@@ -132,63 +110,25 @@ function checkDocumentNames(count: number, report: Report): void {
 
 type SeenPolicy = NonNullable<NonNullable<Managed['policies']>[number]>;
 
-function isForAll({ match }: SeenPolicy): boolean {
-  return match !== undefined && match.groups === undefined && match.email_domain === undefined;
+/** Undefined where the document has no valid form at all. */
+function settingsAt(policy: SeenPolicy, index: number, report: Report): SettingsAt | undefined {
+  const path = ['managed', 'policies', index];
+  const name = DOCUMENTS.find((candidate) => report.has([...path, candidate])) ?? 'code';
+  if (report.has([...path, name]) && policy[name] === undefined) return undefined;
+  return { path: [...path, name], settings: policy[name] ?? {} };
 }
 
-/** Whether clients are told which model to start with. */
-function isSteered(policy: SeenPolicy): boolean {
-  const { model, enforceAvailableModels } = settingsOf(policy);
-  return model !== undefined || enforceAvailableModels === true;
-}
-
-function checkAllowList(
-  policy: SeenPolicy,
-  index: number,
-  isSteeredByAll: boolean,
-  judge: AllowListJudge | undefined,
+/** Judges what applies to somebody: the policies for everybody, and each other one merged onto them. */
+function checkMerged(
+  policies: readonly (SeenPolicy | undefined)[],
+  judge: ModelListsJudge | undefined,
   report: Report,
 ): void {
-  const name = DOCUMENTS.find((candidate) => policy[candidate] !== undefined);
-  const settings = settingsOf(policy);
-  const entries = settings.availableModels;
-  if (name === undefined || !entries || entries.includes(undefined)) return;
-  const known = entries.filter((entry) => entry !== undefined);
-  const path = ['managed', 'policies', index, name, 'availableModels'];
-  if (known.length === 0) {
-    report.warning(
-      path,
-      'is empty: whom this policy matches may use no model',
-      'list models, or remove the key for all',
-    );
-    return;
-  }
-  if (!judge) return;
-  const verdict = judge({
-    availableModels: known,
-    availableModelsMatch: settings.availableModelsMatch,
-    deniedModels: settings.deniedModels?.filter((entry) => entry !== undefined),
-  });
-  const unknown = new Set(verdict.unknownEntries);
-  const unserved = new Set(verdict.unservedEntries);
-  for (const [at, entry] of known.entries()) {
-    if (unknown.has(entry))
-      report.warning(
-        [...path, at],
-        `names no model of the catalog, found ${JSON.stringify(entry)}`,
-        'see `sallyport models`, or add it under models:',
-      );
-    else if (unserved.has(entry))
-      report.warning(
-        [...path, at],
-        `names only models that no upstream can serve, found ${JSON.stringify(entry)}`,
-        'add an upstream that can, or map the model in upstream_model under models:',
-      );
-  }
-  if (!isSteeredByAll && !isSteered(policy) && unknown.size < known.length && !verdict.allowsUsualModel)
-    report.warning(
-      path,
-      'leaves out every model that clients start with: their first request is refused',
-      'set model: to one of the list, or enforceAvailableModels: true',
-    );
+  const audiences = audiencesOf(policies, report);
+  const documents = policies.map((policy, index) => policy && settingsAt(policy, index, report));
+  const at = (index: number) => documents[index] ?? [];
+  if (!audiences || documents.includes(undefined)) return;
+  const base = audiences.forAll.flatMap(at);
+  checkModelLists({ base: [], own: base }, judge, report);
+  for (const index of audiences.forSome) checkModelLists({ base, own: [at(index)].flat() }, judge, report);
 }

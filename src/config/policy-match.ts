@@ -77,6 +77,20 @@ export function checkAudiences(
     );
 }
 
+/** The policies for everybody and the others, as indices; undefined where it is not known of one whom it is for. */
+export function audiencesOf(
+  policies: readonly (JudgedPolicy | undefined)[],
+  report: Report,
+): { readonly forAll: readonly number[]; readonly forSome: readonly number[] } | undefined {
+  const audiences = policies.flatMap((policy, index) => audienceOf(policy, index, report) ?? []);
+  if (audiences.length < policies.length) return undefined;
+  const indices = (some: readonly Audience[]) => some.map(({ index }) => index);
+  return {
+    forAll: indices(audiences.filter(isEverybody)),
+    forSome: indices(audiences.filter((audience) => !isEverybody(audience))),
+  };
+}
+
 function audienceOf(policy: JudgedPolicy | undefined, index: number, report: Report): Audience | undefined {
   const match = policy?.match;
   const isGiven = (key: string) => report.has([...POLICIES, index, 'match', key]);
