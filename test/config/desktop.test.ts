@@ -93,6 +93,8 @@ describe('a desktop block', () => {
       'inferenceProvider: bedrock',
       'inferenceProvider is what the gateway itself tells Claude Desktop; remove it here',
     ],
+    ['expiresAt: 4102444800', 'expiresAt is what the gateway itself tells Claude Desktop; remove it here'],
+    ['$schemaVersion: 2', '$schemaVersion is what the gateway itself tells Claude Desktop; remove it here'],
     [
       'inferenceGatewayHeaders: {}',
       'inferenceGatewayHeaders is what the gateway itself tells Claude Desktop; remove it here',
