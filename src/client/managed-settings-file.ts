@@ -74,6 +74,9 @@ async function dropIns({ path, warn }: ManagedSettingsOptions): Promise<readonly
     .map((name) => join(folder, name));
 }
 
+/** Editors of Windows put it first, and JSON knows none. */
+const BYTE_ORDER_MARK = /^\uFEFF/;
+
 async function read(path: string, options: ManagedSettingsOptions): Promise<Keys | undefined> {
   const ignore = (why: string) => {
     options.warn(`Ignoring the managed settings in ${path}: ${why}`);
@@ -84,7 +87,7 @@ async function read(path: string, options: ManagedSettingsOptions): Promise<Keys
     if (writer !== undefined) return ignore(`others than the administrator can write to ${writer}`);
     const text = await readChecked(path, options);
     if (text === undefined) return ignore('others than the administrator can write to it');
-    const parsed = keys.safeParse(JSON.parse(text));
+    const parsed = keys.safeParse(JSON.parse(text.replace(BYTE_ORDER_MARK, '')));
     return parsed.success ? parsed.data : ignore('it is not an object with the known keys');
   } catch (error) {
     if (isAbsent(error)) return undefined;

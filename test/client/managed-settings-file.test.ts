@@ -45,6 +45,12 @@ describe("the machine's managed settings", () => {
     expect(warnings).toEqual([]);
   });
 
+  it('may begin with a byte order mark', async () => {
+    await put(path, `\uFEFF${JSON.stringify(url('base'))}`);
+    expect((await read()).gatewayUrl).toBe('https://base.example.test');
+    expect(warnings).toEqual([]);
+  });
+
   it('are read with their drop-ins in name order, networks joined', async () => {
     await put(path, {
       forceLoginMethod: 'gateway',
