@@ -25,7 +25,7 @@ export interface Developer {
   readonly machine: Machine;
   readonly credentials: CredentialStore;
   readonly certificates: TrustedCertificates;
-  /** Warnings about ignored files go to stderr. */
+  /** Read once; warnings about ignored files go to stderr. */
   managedSettings(): Promise<ManagedSettings>;
   /** Judges the way to a gateway; trust is the caller's matter. */
   reach(gateway: GatewayUrl): Promise<Reached>;
@@ -60,13 +60,16 @@ export function createDeveloper(
   const certificates = createTrustedCertificates(folder, host.platform);
   const trace: Trace = host.options.debug ? (line) => void host.stderr.write(`debug: ${line}\n`) : silent;
 
-  const managedSettings = () =>
-    readManagedSettings({
+  let settings: Promise<ManagedSettings> | undefined;
+  const managedSettings = () => {
+    settings ??= readManagedSettings({
       path: machine.managedSettingsPath,
       platform: host.platform,
       warn: (message) => host.stderr.write(`${host.colour.yellow('Warning:')} ${message}\n`),
       isAdministrator: machine.isAdministrator,
     });
+    return settings;
+  };
 
   async function reach(gateway: GatewayUrl): Promise<Reached> {
     const { internalNetworks } = await managedSettings();

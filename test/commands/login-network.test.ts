@@ -136,6 +136,18 @@ describe('which gateway', () => {
     expect(result.stderr).toContain('gatewayInternalNetworks in managed settings');
   });
 
+  it('is told once why managed settings are ignored', async () => {
+    await manage('no settings');
+    const machine = machineOf({
+      names: { [HOST]: ['11.20.1.2'] },
+      ownAddress: '192.168.1.5',
+      managedSettingsPath: join(world.folder, 'managed-settings.json'),
+    });
+    const result = await login(inScript(), ['--gateway-url', HOST], machine);
+    expect(result.exitCode).toBe(4);
+    expect(result.stderr.match(/Ignoring the managed settings/g)).toHaveLength(1);
+  });
+
   it('refuses a gateway in a declared network from outside it', async () => {
     await manage({ gatewayInternalNetworks: ['11.20.0.0/16'] });
     const machine = machineOf({
