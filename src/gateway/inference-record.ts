@@ -101,11 +101,12 @@ function outcomeOf({ failure, answer, relayed }: InferenceRecord): Outcome {
 
 /** The characters that a name takes of the audit trail at most. */
 const LONGEST_NAME = 200;
+const NAME = new RegExp(`^[\\w.:@/ -]{1,${LONGEST_NAME}}$`);
 
 /** A client's own words about its request, as far as they look like a name. */
 function hint(request: Accepted, name: string): string | undefined {
   const value = textOf(request, name);
-  return value !== undefined && value.length <= LONGEST_NAME ? value : undefined;
+  return value !== undefined && NAME.test(value) ? value : undefined;
 }
 
 function textOf({ headers }: Accepted, name: string): string | undefined {

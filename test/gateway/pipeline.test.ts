@@ -272,8 +272,17 @@ describe('the audit event', () => {
     expect({ model, sent }).toEqual({ model: start, sent: start });
   });
 
-  it('leaves out hints that are too long to be names', async () => {
-    await post(gateway, request, { headers: { 'x-claude-code-agent-type': 'x'.repeat(300) } });
-    expect((await gateway.event())['agent_type']).toBeUndefined();
+  it.each(['x'.repeat(201), 'say "hello"', 'why? because', 'a\tb', 'caf\u00e9'])(
+    'leaves out hints that are no names: %j',
+    async (words) => {
+      await post(gateway, request, { headers: { 'x-claude-code-agent-type': words } });
+      expect((await gateway.event())['agent_type']).toBeUndefined();
+    },
+  );
+
+  it('takes hints that are', async () => {
+    const name = 'house/plugin:code-reviewer v1.2@main';
+    await post(gateway, request, { headers: { 'x-claude-code-agent-type': name } });
+    expect((await gateway.event())['agent_type']).toBe(name);
   });
 });
