@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { checkDesktop, desktopShape } from './desktop.ts';
 import { choice, listOf } from './fields.ts';
-import { checkModelLists, type ModelListsJudge, type SettingsAt } from './model-lists.ts';
+import { checkModelLists, decidingOf, type ModelListsJudge, type SettingsAt } from './model-lists.ts';
 import { createNearest } from './nearest.ts';
 import { audiencesOf, checkAudiences, matchShape } from './policy-match.ts';
 import type { Valid } from './read-shape.ts';
@@ -126,9 +126,13 @@ function checkMerged(
 ): void {
   const audiences = audiencesOf(policies, report);
   const documents = policies.map((policy, index) => policy && settingsAt(policy, index, report));
-  const at = (index: number) => documents[index] ?? [];
+  const deciding = (indices: readonly number[]) =>
+    decidingOf(
+      indices.flatMap((index) => documents[index] ?? []),
+      report,
+    );
   if (!audiences || documents.includes(undefined)) return;
-  const base = audiences.forAll.flatMap(at);
-  checkModelLists({ base: [], own: base }, judge, report);
-  for (const index of audiences.forSome) checkModelLists({ base, own: [at(index)].flat() }, judge, report);
+  const base = deciding(audiences.forAll);
+  checkModelLists(new Map(), base, judge, report);
+  for (const index of audiences.forSome) checkModelLists(base, deciding([index]), judge, report);
 }

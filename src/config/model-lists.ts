@@ -40,18 +40,23 @@ export interface SettingsAt {
   readonly settings: Valid<Settings>;
 }
 
-/** The policies that apply to somebody. All of them are merged, each key from the last that sets it. */
-export interface Layers {
-  /** Judged elsewhere already, by themselves. */
-  readonly base: readonly SettingsAt[];
-  readonly own: readonly SettingsAt[];
-}
-
 /** What decides which models are allowed, in the order in which one is named as the cause of what all of it leaves. */
 const LISTS = ['deniedModels', 'availableModelsMatch', 'availableModels'] as const;
 const KEYS = [...LISTS, 'model', 'enforceAvailableModels'] as const;
 
 type Key = (typeof KEYS)[number];
+
+/** Which policy decides on a key: of several that apply to somebody, the last that sets it. */
+export type Deciding = ReadonlyMap<Key, SettingsAt>;
+
+/** What decides for somebody to whom all of these policies apply. */
+export function decidingOf(policies: readonly SettingsAt[], report: Report): Deciding {
+  return new Map(
+    policies.flatMap((policy) =>
+      KEYS.filter((key) => report.has([...policy.path, key])).map((key) => [key, policy] as const),
+    ),
+  );
+}
 
 interface Merged extends ModelLists {
   readonly isEnforced: boolean;
@@ -59,9 +64,17 @@ interface Merged extends ModelLists {
   ownPath(key: Key): Path | undefined;
 }
 
-/** Warns of what boots and then refuses people's requests, for those to whom these policies apply. */
-export function checkModelLists(layers: Layers, judge: ModelListsJudge | undefined, report: Report): void {
-  const merged = merge(layers, report);
+/**
+ * Warns of what boots and then refuses people's requests, for those to whom `own` applies on top of `base`, which is judged
+ * elsewhere by itself.
+ */
+export function checkModelLists(
+  base: Deciding,
+  own: Deciding,
+  judge: ModelListsJudge | undefined,
+  report: Report,
+): void {
+  const merged = merge(base, own);
   const cause = merged && KEYS.map(merged.ownPath).find((path) => path !== undefined);
   if (!merged || !cause) return;
   const { availableModels, deniedModels } = merged;
@@ -80,9 +93,8 @@ export function checkModelLists(layers: Layers, judge: ModelListsJudge | undefin
 }
 
 /** Undefined where one of the keys has a mistake. */
-function merge({ base, own }: Layers, report: Report): Merged | undefined {
-  const layers = [...base, ...own];
-  const setting = (key: Key) => layers.findLast(({ path }) => report.has([...path, key]));
+function merge(base: Deciding, own: Deciding): Merged | undefined {
+  const setting = (key: Key) => own.get(key) ?? base.get(key);
   const given = <K extends Key>(key: K) => setting(key)?.settings[key];
   const entries = (key: 'availableModels' | 'deniedModels') =>
     given(key)?.filter((entry) => entry !== undefined);
@@ -100,8 +112,8 @@ function merge({ base, own }: Layers, report: Report): Merged | undefined {
     model: given('model'),
     isEnforced: given('enforceAvailableModels') === true,
     ownPath: (key) => {
-      const at = setting(key);
-      return at && own.includes(at) ? [...at.path, key] : undefined;
+      const at = own.get(key);
+      return at && [...at.path, key];
     },
   };
 }
