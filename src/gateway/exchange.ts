@@ -221,4 +221,6 @@ export interface Relayed {
   readonly usage: Usage;
   /** What broke, for the operator's log; undefined unless the upstream broke. */
   readonly fault: string | undefined;
+  /** What the answer's source failed with, if it did. */
+  readonly cause?: Error | undefined;
 }

@@ -66,7 +66,8 @@ export function createInference(parts: InferenceParts): Inference {
       do {
         record.answer = await attempts.next();
         record.relayed = await relay(record.answer, request, reply, onBegun);
-        if (record.relayed.fault !== undefined) attempts.broke(record.relayed.fault);
+        const { fault, cause } = record.relayed;
+        if (fault !== undefined) attempts.broke(fault, cause);
       } while (canStillBeServed(record.relayed));
     } catch (error) {
       record.failure = error;

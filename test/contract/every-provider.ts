@@ -28,6 +28,16 @@ const STAND_INS: readonly StandInKind[] = [
   ...foundryStandIns,
 ];
 
+/** One of each provider. */
+export const PROVIDERS: readonly StandInKind[] = [
+  firstOf(anthropicStandIns),
+  anthropicAws,
+  firstOf(bedrockStandIns),
+  mantle,
+  vertex,
+  firstOf(foundryStandIns),
+];
+
 /** The model as developers call it; each upstream has an id of its own for it. */
 export const MODEL = 'claude-contract';
 
@@ -44,6 +54,8 @@ export interface ProviderUnderTest {
   relaying(relay: RelayOptions): Promise<TestGateway>;
   /** The same, leaving out what the provider refuses and requests can be spared. */
   learning(): Promise<TestGateway>;
+  /** What the providers of this test have logged. */
+  readonly log: readonly string[];
   /** The vendor's public SDK, pointed at a gateway; it never tries again. */
   client(gateway: TestGateway): Anthropic;
 }
@@ -56,6 +68,7 @@ export function describeEveryProvider(suite: (under: ProviderUnderTest) => void)
 function run(kind: StandInKind, suite: (under: ProviderUnderTest) => void): void {
   let standIn: StandIn;
   let other: StandIn;
+  let log = createMemoryLog();
   const closers: (() => Promise<void>)[] = [];
   beforeAll(async () => {
     standIn = await kind.start();
@@ -63,11 +76,12 @@ function run(kind: StandInKind, suite: (under: ProviderUnderTest) => void): void
   });
   afterEach(async () => {
     for (const close of closers.splice(0).reverse()) await close();
+    log = createMemoryLog();
   });
   afterAll(() => Promise.all([standIn.close(), other.close()]));
 
   const providerOf = async (upstream: StandIn, name: string): Promise<Provider> => {
-    const parts = { name, clock: systemClock, log: createMemoryLog(), fetch };
+    const parts = { name, clock: systemClock, log, fetch };
     const provider = await upstream.makeProvider(parts);
     closers.push(async () => provider.close?.());
     return provider;
@@ -93,6 +107,9 @@ function run(kind: StandInKind, suite: (under: ProviderUnderTest) => void): void
     },
     get other() {
       return other;
+    },
+    get log() {
+      return log.lines;
     },
     provider: () => providerOf(standIn, 'alone'),
     gateway: (...upstreams) => open(upstreams),

@@ -84,12 +84,31 @@ export function errorsContract(under: ProviderUnderTest): void {
     const gateway = await under.gateway(under.standIn);
     under.standIn.answer({ kind: 'overloaded_midway', events: eventsOf(TEXT).slice(0, 3) });
     const stream = under.client(gateway).messages.stream(ASKED);
-    await expect(stream.done()).rejects.toThrow(/overloaded_error/);
+    const error: unknown = await stream.done().catch((reason: unknown) => reason);
+    expect(String(error)).toContain('overloaded_error');
+    if (!under.traits.showsErrorsAsTheyAre) {
+      expect(String(error)).not.toContain(PRIVATE_WORD);
+      expect(under.log.join('\n')).toContain(PRIVATE_WORD);
+    }
     expect(await gateway.event()).toMatchObject({
       status: 200,
       outcome: 'upstream_broke',
       input_tokens: 1234,
     });
+  });
+
+  it('says an overload in place of a stream as an answer with that status', async () => {
+    const gateway = await under.gateway(under.standIn);
+    under.standIn.answer({ kind: 'overloaded_midway', events: [] });
+    const error: unknown = await under
+      .client(gateway)
+      .messages.stream(ASKED)
+      .done()
+      .catch((reason: unknown) => reason);
+    if (!(error instanceof APIError)) throw new Error('the SDK saw no error of the API');
+    expect(error.status).toBe(under.traits.saysUnavailable ? 502 : 529);
+    expect(error.message.includes(PRIVATE_WORD)).toBe(under.traits.showsErrorsAsTheyAre);
+    expect(await gateway.event()).toMatchObject({ status: error.status, attempts: 1 });
   });
 
   it.each(['truncated', 'reset'] as const)(

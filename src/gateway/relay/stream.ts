@@ -54,13 +54,13 @@ export function relayStream(
       if (reply.isStarted() && events.isAtBoundary() && !client.isHeldUp()) reply.write(PING);
     };
 
-    const finish = (outcome: RelayOutcome, fault?: string): void => {
+    const finish = (outcome: RelayOutcome, fault?: string, cause?: Error): void => {
       isOver = true;
       clearTimeout(held);
       clearInterval(pinging);
       forgetGone();
       const hasSentBody = firstByteAtMs !== undefined;
-      resolve({ outcome, hasSentBody, firstByteAtMs, usage: events.usage(), fault });
+      resolve({ outcome, hasSentBody, firstByteAtMs, usage: events.usage(), fault, cause });
     };
 
     const leave = (): void => {
@@ -69,13 +69,13 @@ export function relayStream(
       source.abort();
     };
 
-    const end = (failure: string | undefined): void => {
+    const end = (failure: Error | undefined): void => {
       arrivals.flush();
       if (isOver) return;
-      const { isCutOff, fault } = endingOf(events, failure);
+      const { isCutOff, fault } = endingOf(events, failure?.message);
       if (!isCutOff) reply.end();
       else if (firstByteAtMs !== undefined) breakOff(events, request, reply);
-      finish(fault === undefined ? 'complete' : 'upstream_broke', fault);
+      finish(fault === undefined ? 'complete' : 'upstream_broke', fault, failure);
     };
 
     const held = setTimeout(startReply, headersHeldMs);
@@ -86,7 +86,7 @@ export function relayStream(
     source.flow({
       chunk: arrivals.add,
       end: () => end(undefined),
-      fail: (error) => end(error.message),
+      fail: end,
     });
   });
 }

@@ -58,7 +58,7 @@ export function relayWhole(answer: Answer, request: Accepted, reply: Reply, cloc
           finish({ outcome: 'upstream_broke', fault: 'it answered whole where a stream had begun', ...sent });
       },
       fail(error) {
-        if (!isOver) finish({ outcome: 'upstream_broke', fault: error.message });
+        if (!isOver) finish({ outcome: 'upstream_broke', fault: error.message, cause: error });
       },
     });
   });

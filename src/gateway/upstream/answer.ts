@@ -1,5 +1,5 @@
 import type { Answer, AnswerSource } from '../exchange.ts';
-import type { Provider, ShownError, TransportAnswer } from './provider.ts';
+import type { Provider, Refusal, ShownError, TransportAnswer } from './provider.ts';
 import { answerHeaders } from './response-headers.ts';
 
 /** An upstream's answer as the client is to get it. */
@@ -35,8 +35,20 @@ export function wholeSource(body: Buffer): AnswerSource {
   };
 }
 
+/** A refusal as the client is to get it: in the upstream's words, or in those that it may read. */
+export function refusalAnswer(
+  asked: { readonly name: string; readonly provider: Provider },
+  { status, headers, body, request }: Refusal,
+  shown: ShownError | undefined,
+  requestId: string,
+): Answer {
+  const source = shown ? shownAs(shown, headers, requestId) : { headers, ...wholeSource(body) };
+  const answer = answerFrom(asked, request.upstreamModel, { status, ...source }, false);
+  return { ...answer, isEventStream: false };
+}
+
 /** The head and body of an error in the Messages API's envelope, in place of what the upstream said. */
-export function shownAs(
+function shownAs(
   { type, message }: ShownError,
   headers: TransportAnswer['headers'],
   requestId: string,

@@ -1,10 +1,12 @@
 import { CodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Accepted, Answer, Plan } from '../exchange.ts';
+import { refusalAnswer } from './answer.ts';
 import { logFailure } from './failure-log.ts';
 import type { Failure } from './final-failure.ts';
 import type { Endpoint } from './provider.ts';
 import type { Route } from './routing.ts';
+import { StreamRefusal } from './stream-refusal.ts';
 import { type Target, unfitness } from './target.ts';
 import type { Question, Turn } from './turn.ts';
 
@@ -22,8 +24,8 @@ export interface Attempts {
    * the request itself, or `client_left` after `abort`.
    */
   next(): Promise<Answer>;
-  /** Tells that the answer of the last `next` broke off on its way to the client. */
-  broke(fault: string): void;
+  /** Tells that the answer of the last `next` broke off on its way to the client, and with what its source failed. */
+  broke(fault: string, cause?: Error): void;
   /** How many upstreams a request was sent to. */
   tried(): number;
   /** The last of them, whether it answered or not. */
@@ -79,10 +81,11 @@ export function openAttempts(
     tried: () => tried,
     last: () => last,
     abort: () => gone.abort(),
-    broke(fault) {
+    broke(fault, cause) {
       if (!current) return;
-      failures.push({ verdict: 'broken', answer: undefined });
-      logFailure(log, current.name, 'broken', `broke off: ${fault}`, request.requestId);
+      const failure = failureOf(current, cause, request.requestId);
+      failures.push(failure);
+      logFailure(log, current.name, failure.verdict, `broke off: ${fault}`, request.requestId);
     },
     async next() {
       routed ??= begin();
@@ -106,6 +109,16 @@ export function openAttempts(
         return turn.answer;
       }
     },
+  };
+}
+
+/** What breaks off with a refusal has said why, as an answer of its own would have. */
+function failureOf(target: Target, cause: Error | undefined, requestId: string): Failure {
+  if (!(cause instanceof StreamRefusal)) return { verdict: 'broken', answer: undefined };
+  const { refusal, judgement } = cause;
+  return {
+    verdict: judgement.verdict,
+    answer: refusalAnswer(target, refusal, judgement.shown, requestId),
   };
 }
 

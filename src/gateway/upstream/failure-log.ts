@@ -19,6 +19,18 @@ export function logOriginal(log: Log, name: string, status: number, body: Buffer
   log.warn(`upstream ${name} answered ${status} request_id=${requestId}, in its own words: ${text}`);
 }
 
+/** What an upstream said as it broke off a stream, where the developer is told less. */
+export function logBrokenStream(
+  log: Log,
+  name: string,
+  upstreamRequestId: string | undefined,
+  words: string,
+): void {
+  const id = `upstream_request_id=${upstreamRequestId ?? '-'}`;
+  const text = escapeControl(words.slice(0, LONGEST_ORIGINAL));
+  log.warn(`upstream ${name} broke off its stream ${id}, in its own words: ${text}`);
+}
+
 /** Network errors name codes and addresses, never content. */
 export function describe(error: unknown): string {
   if (error instanceof CodedError) return error.detail ?? error.code;

@@ -3,7 +3,7 @@ import { CodedError, isCodedError } from '../../kernel/coded-error.ts';
 import type { Log } from '../../kernel/log.ts';
 import { retryAfterMs } from '../../kernel/retry-after.ts';
 import type { Accepted, Answer, Plan } from '../exchange.ts';
-import { answerFrom, shownAs, wholeSource } from './answer.ts';
+import { answerFrom, refusalAnswer } from './answer.ts';
 import { collectBody } from './collect-body.ts';
 import type { ConnectionLimit } from './connection-limit.ts';
 import { type Outcome, SHORT_REST_MS } from './cooldown.ts';
@@ -18,6 +18,7 @@ import type {
   TransportAnswer,
   Verdict,
 } from './provider.ts';
+import { isOthersTurn } from './stream-refusal.ts';
 import { type HeadersWait, streamedAnswer, WHOLE_ANSWER } from './timeouts.ts';
 import type { Transport } from './transport.ts';
 
@@ -200,23 +201,21 @@ function success(asked: Asked, answer: TransportAnswer, request: OutgoingRequest
 /** An error answer is the client's own, or a failure to remember while the next upstream is asked. */
 function refusal(
   asked: Asked,
-  { status, headers, body, request }: Refusal,
+  refused: Refusal,
   { verdict, shown }: Judgement,
   requestId: string,
   { clock, log }: TurnParts,
 ): Turn {
+  const { status, headers, body } = refused;
   if (shown) logOriginal(log, asked.name, status, body, requestId);
-  const source = shown ? shownAs(shown, headers, requestId) : { headers, ...wholeSource(body) };
-  const answer = answerFrom(asked, request.upstreamModel, { status, ...source }, false);
-  const whole = { ...answer, isEventStream: false };
-  if (verdict === 'request' || verdict === 'final')
-    return { kind: 'answer', answer: whole, outcome: ANSWERED };
-  const what = `answered ${status} upstream_request_id=${whole.upstreamRequestId ?? '-'}`;
+  const answer = refusalAnswer(asked, refused, shown, requestId);
+  if (!isOthersTurn(verdict)) return { kind: 'answer', answer, outcome: ANSWERED };
+  const what = `answered ${status} upstream_request_id=${answer.upstreamRequestId ?? '-'}`;
   logFailure(log, asked.name, verdict, what, requestId);
   const restMs = retryAfterMs(headers['retry-after'], clock.now());
   return {
     kind: 'failure',
-    failure: { verdict, answer: whole },
+    failure: { verdict, answer },
     outcome: outcomeOf(verdict, status, restMs),
   };
 }

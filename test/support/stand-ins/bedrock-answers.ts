@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { exceptionFrame, framesOf } from './bedrock-frames.ts';
 import { type Fault, fault } from './bedrock-rules.ts';
-import type { ScriptedAnswer } from './stand-in.ts';
+import { PRIVATE_WORD, type ScriptedAnswer } from './stand-in.ts';
 
 const HEADERS = {
   'x-amzn-requestid': 'amzn-stand-in',
@@ -11,6 +11,10 @@ const HEADERS = {
 /** Writes a scripted answer as Bedrock's runtime does: JSON, or frames made by the vendor's codec. */
 export function writeBedrockAnswer(answer: ScriptedAnswer, response: ServerResponse): void {
   switch (answer.kind) {
+    case 'hung_up':
+      return void response.socket?.resetAndDestroy();
+    case 'silent':
+      return;
     case 'message':
       return json(200, answer.message, response);
     case 'count':
@@ -49,7 +53,9 @@ function frames(
     return void setImmediate(() => response.socket?.resetAndDestroy());
   }
   if (answer.kind === 'overloaded_midway')
-    response.write(exceptionFrame('serviceUnavailableException', { message: 'no capacity' }));
+    response.write(
+      exceptionFrame('serviceUnavailableException', { message: `no capacity for ${PRIVATE_WORD}` }),
+    );
   response.end();
 }
 

@@ -130,6 +130,7 @@ const traits = {
   speaksMessagesApi: false,
   takesBetas: true,
   showsErrorsAsTheyAre: false,
+  saysUnavailable: true,
   modelIn: 'path',
 } as const;
 

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Json, ScriptedAnswer } from './stand-in.ts';
+import { type Json, PRIVATE_WORD, type ScriptedAnswer } from './stand-in.ts';
 
 /** An error as a provider puts it: head and body. */
 export interface Refused {
@@ -23,6 +23,10 @@ export function envelope(status: number, type: string, message: string): Refused
 /** Writes a scripted answer in Messages format. */
 export function writeAnswer(answer: ScriptedAnswer, response: ServerResponse, dress: Dress): void {
   switch (answer.kind) {
+    case 'hung_up':
+      return void response.socket?.resetAndDestroy();
+    case 'silent':
+      return;
     case 'message':
       return whole({ status: 200, body: answer.message }, response, dress);
     case 'count':
@@ -59,7 +63,7 @@ function streamed(
     return void setImmediate(() => response.socket?.resetAndDestroy());
   }
   if (answer.kind === 'overloaded_midway') {
-    const error = envelope(529, 'overloaded_error', 'Overloaded').body;
+    const error = envelope(529, 'overloaded_error', `Overloaded, says ${PRIVATE_WORD}`).body;
     response.write(`event: error\ndata: ${JSON.stringify(error)}\n\n`);
   }
   response.end();

@@ -16,6 +16,8 @@ export interface StandInTraits {
   readonly takesBetas: boolean;
   /** Errors reach the client as they came: the Anthropic API and what is like it. */
   readonly showsErrorsAsTheyAre: boolean;
+  /** An overload that comes in place of a stream is one of the platform: 503 and not 529. */
+  readonly saysUnavailable?: boolean;
   /** How it names the model on the wire: in the body, or in the path. */
   readonly modelIn: 'body' | 'path';
 }
@@ -49,6 +51,10 @@ export type ScriptedAnswer =
   | { readonly kind: 'overloaded_midway'; readonly events: readonly Json[] }
   /** 200 and its headers, these events, then nothing until the connection closes, which `onClosed` is told. */
   | { readonly kind: 'stalled'; readonly events: readonly Json[]; readonly onClosed: () => void }
+  /** The connection is reset before a word of an answer. */
+  | { readonly kind: 'hung_up' }
+  /** Nothing at all, for as long as the connection lasts. */
+  | { readonly kind: 'silent' }
   /** `count_tokens`. */
   | { readonly kind: 'count'; readonly inputTokens: number }
   /** 429 in the provider's own shape. */

@@ -1,7 +1,16 @@
 import type { Secret } from '../../../kernel/secret.ts';
 import { messageOf } from '../cloud-error-shapes.ts';
 import { isUsageLimit } from '../cloud-error-words.ts';
-import type { OutgoingRequest, Prepared, Provider, ProviderParts, Verdict } from '../provider.ts';
+import { judgedStream } from '../judged-stream.ts';
+import type {
+  Judgement,
+  OutgoingRequest,
+  Prepared,
+  Provider,
+  ProviderParts,
+  Refusal,
+  Verdict,
+} from '../provider.ts';
 import { createFederation, type FederationOptions } from './anthropic-federation.ts';
 import { type HeaderCredential, lastingCredential, passingCredential } from './header-credential.ts';
 import { createMessagesFormat, messagesPrefix } from './messages-format.ts';
@@ -38,6 +47,12 @@ export function createAnthropic(options: AnthropicOptions, parts: ProviderParts)
     return { path, headers, body };
   };
 
+  const judge = ({ status, body }: Refusal): Judgement => ({
+    verdict: verdictOf(status, body, options.forwardUserIdentity),
+    shown: undefined,
+  });
+  const stream = { name: parts.name, log: parts.log, judge, watched: 'first' } as const;
+
   return {
     origin: base.origin,
     sendsPings: true,
@@ -49,11 +64,11 @@ export function createAnthropic(options: AnthropicOptions, parts: ProviderParts)
       if (!(headers instanceof Promise)) return preparedWith(headers, request);
       return headers.then((late) => preparedWith(late, request));
     },
-    judge: ({ status, body, request }) => ({
-      verdict: verdictOf(status, body, options.forwardUserIdentity),
-      shown: undefined,
-      isWorthRepeating: status === 401 && credential.refusedFor(request),
+    judge: (refusal) => ({
+      ...judge(refusal),
+      isWorthRepeating: refusal.status === 401 && credential.refusedFor(refusal.request),
     }),
+    translate: (answer, request) => judgedStream(answer, request, stream),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Secret } from '../../../../kernel/secret.ts';
 import { codesOf, readJson } from '../../cloud-error-shapes.ts';
 import { type CloudErrorRules, cloudJudgement } from '../../cloud-errors.ts';
+import { judgedStream } from '../../judged-stream.ts';
 import type { Judgement, Provider, ProviderParts, Refusal } from '../../provider.ts';
 import { createMessagesFormat } from '../messages-format.ts';
 import { createAwsAuthorisation } from './authorisation.ts';
@@ -35,6 +36,8 @@ export function createAwsMessages(options: AwsMessagesOptions, parts: ProviderPa
   const prepareMessages = createMessagesFormat(options);
   const { host } = new URL(origin);
   const authorisation = createAwsAuthorisation(credential, { service, region, host }, parts);
+  const judge = (refusal: Refusal): Judgement => judged(refusal, options.accountTrouble);
+  const stream = { name: parts.name, log: parts.log, judge, watched: 'all' } as const;
   return {
     origin,
     sendsPings: false,
@@ -43,10 +46,11 @@ export function createAwsMessages(options: AwsMessagesOptions, parts: ProviderPa
     countsTokens: true,
     prepare: (request) => authorisation.authorise(prepareMessages(request), request),
     judge(refusal) {
-      const judgement = judged(refusal, options.accountTrouble);
+      const judgement = judge(refusal);
       if (!isStale(refusal) || !authorisation.refused(refusal.request)) return judgement;
       return { ...judgement, isWorthRepeating: true };
     },
+    translate: (answer, request) => judgedStream(answer, request, stream),
   };
 }
 

@@ -1,14 +1,16 @@
-import type { OutgoingRequest, Prepared, Provider, ProviderParts, TransportAnswer } from '../../provider.ts';
+import { logBrokenStream } from '../../failure-log.ts';
+import { judgedStream } from '../../judged-stream.ts';
+import type { OutgoingRequest, Prepared, Provider, ProviderParts } from '../../provider.ts';
+import { answerHeaders } from '../../response-headers.ts';
 import { createAwsAuthorisation } from '../aws/authorisation.ts';
 import { createAssumedRole } from './assumed-role.ts';
 import { countAnswer, countRequest } from './count-tokens.ts';
 import { eventsFromFrames } from './event-frames.ts';
 import { guardrailHeaders, refuseGuardrailMembers } from './guardrail.ts';
-import { judgeBedrock, shownException } from './judgement.ts';
+import { judgeAnswer, judgeBedrock, judgedException } from './judgement.ts';
 import { messageBody } from './message-body.ts';
 import { modelPath } from './model-path.ts';
 import type { BedrockOptions } from './options.ts';
-import type { StreamException } from './stream-exception.ts';
 
 const SERVICE = 'bedrock';
 const MOST_BYTES = 20_000_000;
@@ -47,12 +49,7 @@ export function createBedrock(options: BedrockOptions, parts: ProviderParts): Pr
     };
   };
 
-  const tellOperator = ({ headers }: TransportAnswer, { message }: StreamException): void => {
-    const id = headers['x-amzn-requestid'] ?? '-';
-    parts.log.warn(
-      `upstream ${parts.name} broke off its stream upstream_request_id=${id}, in its own words: ${message}`,
-    );
-  };
+  const stream = { name: parts.name, log: parts.log, judge: judgeAnswer, watched: 'all' } as const;
 
   return {
     origin: base.origin,
@@ -64,13 +61,16 @@ export function createBedrock(options: BedrockOptions, parts: ProviderParts): Pr
     judge: (refusal) => judgeBedrock(refusal, authorisation),
     translate(answer, request) {
       if (request.endpoint === 'count_tokens') return countAnswer(answer);
-      if (!request.isStreamed || NO_FRAMES.test(String(answer.headers['content-type']))) return answer;
+      if (!request.isStreamed) return answer;
+      if (NO_FRAMES.test(String(answer.headers['content-type'])))
+        return judgedStream(answer, request, stream);
+      const { upstreamRequestId } = answerHeaders(answer.headers, true);
       return {
         status: answer.status,
         headers: { ...answer.headers, 'content-type': 'text/event-stream' },
         ...eventsFromFrames(answer, (exception) => {
-          tellOperator(answer, exception);
-          return shownException(exception, request);
+          logBrokenStream(parts.log, parts.name, upstreamRequestId, exception.message);
+          return judgedException(exception, answer.headers, request);
         }),
       };
     },

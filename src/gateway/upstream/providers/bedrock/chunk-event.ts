@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { decodeBase64 } from './base64.ts';
 import type { Output } from './output.ts';
+import { eventException } from './stream-exception.ts';
 
 const Chunk = z.object({ bytes: z.string() });
 const Event = z.looseObject({ type: z.string() });
@@ -20,7 +21,7 @@ const BASE64_START = '{"bytes":"'.length;
 
 /**
  * Writes the event that a `chunk` frame holds as server-sent event: `{"bytes":"<base64 of an event of the Messages API>"}`, with
- * padding of no meaning. What names no type is left out. Throws when it cannot be read.
+ * padding of no meaning. What names no type is left out. Throws when it cannot be read, and a StreamException for an `error` event.
  */
 export function writeChunkEvent(payload: Buffer, start: number, end: number, output: Output): void {
   if (!writeDelta(payload, start, end, output)) writeEvent(payload.toString('utf8', start, end), output);
@@ -50,6 +51,7 @@ function writeEvent(payload: string, output: Output): void {
   const event = Event.safeParse(parseJson(json));
   if (!event.success || !EVENT_NAME.test(event.data.type)) return;
   const { type, [METRICS]: metrics, ...members } = event.data;
+  if (type === 'error') throw eventException(json);
   // Between its members JSON may have line ends, in them it has none.
   const data = metrics === undefined ? json.replace(/[\r\n]/g, ' ') : JSON.stringify({ type, ...members });
   output.write(`event: ${type}\ndata: ${data}\n\n`);

@@ -1,19 +1,21 @@
 import type { AnswerSource } from '../../../exchange.ts';
-import type { ShownError } from '../../provider.ts';
+import { isOthersTurn, type StreamRefusal, shownEvent } from '../../stream-refusal.ts';
 import { writeChunkEvent } from './chunk-event.ts';
 import { frameHeaders } from './frame-headers.ts';
 import { createFrameSplitter } from './frames.ts';
 import { createOutput, type Output } from './output.ts';
 import { StreamException, streamException } from './stream-exception.ts';
 
+const FAILED = { type: 'api_error', message: 'upstream failed' };
+
 /**
  * An AWS event stream as the server-sent events of the Messages API, as they arrive: what comes in one go leaves in one go.
  * An exception becomes an `error` event, after which nothing follows; one that comes before any event and is not about the
- * request fails the source instead, so that another upstream can serve. `explain` hears each, and says what the client reads.
+ * request fails the source instead, so that another upstream can serve. `judge` hears each, and says what it means.
  */
 export function eventsFromFrames(
   source: AnswerSource,
-  explain: (exception: StreamException) => ShownError,
+  judge: (exception: StreamException) => StreamRefusal,
 ): AnswerSource {
   return {
     pause: source.pause,
@@ -37,11 +39,11 @@ export function eventsFromFrames(
       };
 
       const breakOff = (error: Error): void => {
-        const shown = error instanceof StreamException ? explain(error) : undefined;
-        if (shown && (hasBegun || isAboutRequest(error))) {
-          pass(errorEvent(shown));
+        const refusal = error instanceof StreamException ? judge(error) : undefined;
+        if (refusal && (hasBegun || !isOthersTurn(refusal.judgement.verdict))) {
+          pass(shownEvent(refusal.judgement.shown ?? FAILED));
           over(() => sink.end());
-        } else over(() => sink.fail(error));
+        } else over(() => sink.fail(refusal ?? error));
         source.abort();
       };
 
@@ -111,15 +113,4 @@ function createFrameReader(): FrameReader {
 function isAt(bytes: Buffer, word: Buffer, start: number): boolean {
   for (let i = 0; i < word.length; i += 1) if (bytes[start + i] !== word[i]) return false;
   return true;
-}
-
-/** Another upstream would say the same. */
-function isAboutRequest(error: Error): boolean {
-  return error instanceof StreamException && error.status === 400;
-}
-
-function errorEvent({ type, message }: ShownError): Buffer {
-  return Buffer.from(
-    `event: error\ndata: ${JSON.stringify({ type: 'error', error: { type, message } })}\n\n`,
-  );
 }

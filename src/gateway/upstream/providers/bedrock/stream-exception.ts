@@ -1,5 +1,6 @@
 import { escapeControl } from '../../../../kernel/log.ts';
 import { ownMessage, readJson } from '../../cloud-error-shapes.ts';
+import { statusOfError } from '../../stream-refusal.ts';
 
 /** What each exception would have been as an HTTP answer, had it come before the stream began. */
 const STATUSES: Readonly<Record<string, number>> = {
@@ -21,9 +22,9 @@ export class StreamException extends Error {
   /** JSON with a `message`, as in the body of an HTTP answer. */
   readonly payload: Buffer;
 
-  constructor(exception: string, payload: Buffer) {
+  constructor(exception: string, payload: Buffer, status = STATUSES[exception] ?? UNKNOWN_STATUS) {
     super(escapeControl(`${exception}: ${ownMessage(readJson(payload))}`.slice(0, LONGEST_TEXT)));
-    this.status = STATUSES[exception] ?? UNKNOWN_STATUS;
+    this.status = status;
     this.payload = payload;
   }
 }
@@ -37,4 +38,10 @@ export function streamException(headers: ReadonlyMap<string, string>, payload: B
     exception,
     message === undefined ? payload : Buffer.from(JSON.stringify({ message })),
   );
+}
+
+/** From an `error` event of the Messages API among the others. */
+export function eventException(event: string): StreamException {
+  const payload = Buffer.from(event);
+  return new StreamException('an error event', payload, statusOfError(readJson(payload)));
 }

@@ -1,6 +1,14 @@
 import { type CloudErrorRules, cloudJudgement } from '../../cloud-errors.ts';
 import { createCredentialSource } from '../../credential-source.ts';
-import type { OutgoingRequest, Prepared, Provider, ProviderParts } from '../../provider.ts';
+import { judgedStream } from '../../judged-stream.ts';
+import type {
+  Judgement,
+  OutgoingRequest,
+  Prepared,
+  Provider,
+  ProviderParts,
+  Refusal,
+} from '../../provider.ts';
 import { type HeaderCredential, lastingCredential, passingCredential } from '../header-credential.ts';
 import { createMessagesFormat, messagesPrefix } from '../messages-format.ts';
 import { loadEntraToken } from './entra-token.ts';
@@ -24,6 +32,9 @@ export function createFoundry(options: FoundryOptions, parts: ProviderParts): Pr
     return { path, headers: [...headers, ...credentialHeaders], body };
   };
 
+  const judge = (refusal: Refusal): Judgement => cloudJudgement(refusal, RULES);
+  const stream = { name: parts.name, log: parts.log, judge, watched: 'all' } as const;
+
   return {
     origin: base.origin,
     sendsPings: false,
@@ -36,10 +47,11 @@ export function createFoundry(options: FoundryOptions, parts: ProviderParts): Pr
       return headers.then((late) => preparedWith(late, request));
     },
     judge(refusal) {
-      const judgement = cloudJudgement(refusal, RULES);
+      const judgement = judge(refusal);
       if (refusal.status !== 401 || !credential.refusedFor(refusal.request)) return judgement;
       return { ...judgement, isWorthRepeating: true };
     },
+    translate: (answer, request) => judgedStream(answer, request, stream),
   };
 }
 

@@ -1,7 +1,15 @@
 import { type MemberChange, spliceBody } from '../../../http/splice.ts';
 import { type CloudErrorRules, cloudJudgement } from '../../cloud-errors.ts';
 import { createCredentialSource } from '../../credential-source.ts';
-import type { OutgoingRequest, Prepared, Provider, ProviderParts } from '../../provider.ts';
+import { judgedStream } from '../../judged-stream.ts';
+import type {
+  Judgement,
+  OutgoingRequest,
+  Prepared,
+  Provider,
+  ProviderParts,
+  Refusal,
+} from '../../provider.ts';
 import { betasOf, clientHeader, createHeaderPicker } from '../../request-headers.ts';
 import { withoutTagsBeta } from '../body-betas.ts';
 import { passingCredential } from '../header-credential.ts';
@@ -39,6 +47,9 @@ export function createVertex(options: VertexOptions, parts: ProviderParts): Prov
     body: bodyFor(request),
   });
 
+  const judge = (refusal: Refusal): Judgement => cloudJudgement(refusal, RULES);
+  const stream = { name: parts.name, log: parts.log, judge, watched: 'all' } as const;
+
   return {
     origin: base.origin,
     sendsPings: false,
@@ -51,10 +62,11 @@ export function createVertex(options: VertexOptions, parts: ProviderParts): Prov
       return headers.then((late) => preparedWith(late, request));
     },
     judge(refusal) {
-      const judgement = cloudJudgement(refusal, RULES);
+      const judgement = judge(refusal);
       if (refusal.status !== 401 || !credential.refusedFor(refusal.request)) return judgement;
       return { ...judgement, isWorthRepeating: true };
     },
+    translate: (answer, request) => judgedStream(answer, request, stream),
   };
 }
 

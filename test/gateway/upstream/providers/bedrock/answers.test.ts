@@ -110,11 +110,27 @@ describe('a streamed answer of Bedrock', () => {
     expect(await world.gateway.event()).toMatchObject({ attempts: 2, upstream: 'other' });
   });
 
-  it('that is an error in an event is relayed as an error', async () => {
-    const error = '{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}';
-    const world = await answering([...FRAMES.slice(0, 3), chunkFrame(error)]);
+  it.each([
+    ['throttlingException', 429, 'rate_limit_error', 'upstream rate limit exceeded'],
+    ['internalServerException', 502, 'api_error', 'all upstreams failed (1 attempted)'],
+  ])('that begins with a %s and nobody else serves is %i', async (exception, status, type, message) => {
+    const world = await answering([exceptionFrame(exception, { message: PRIVATE_WORD })]);
     const answer = await world.post(STREAMED);
-    expect(answer.body.toString().endsWith(`event: error\ndata: ${error}\n\n`)).toBe(true);
+    expect(answer.status).toBe(status);
+    expect(errorOf(answer)).toEqual({ type, message });
+    expect(answer.headers['x-upstream-request-id']).toBe(status === 429 ? 'amzn-1' : undefined);
+    expect(await world.gateway.event()).toMatchObject({ status, attempts: 1 });
+  });
+
+  it('that is an error in an event is relayed as an error', async () => {
+    const said = { type: 'overloaded_error', message: `Overloaded, says ${PRIVATE_WORD}` };
+    const frame = chunkFrame(JSON.stringify({ type: 'error', error: said }));
+    const world = await answering([...FRAMES.slice(0, 3), frame]);
+    const answer = await world.post(STREAMED);
+    expect(answer.body.toString()).toBe(
+      `${ANSWER.slice(0, 3).join('')}event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"upstream overloaded"}}\n\n`,
+    );
+    expect(world.log.lines.join('\n')).toContain(PRIVATE_WORD);
     expect(await world.gateway.event()).toMatchObject({ outcome: 'upstream_broke' });
   });
 

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { eventsFromFrames } from '../../../../../src/gateway/upstream/providers/bedrock/event-frames.ts';
+import { judgedException } from '../../../../../src/gateway/upstream/providers/bedrock/judgement.ts';
+import { outgoingRequest } from '../../../../support/outgoing-request.ts';
 import { many } from '../../../../support/property-runs.ts';
 import { chunkFrame, chunkPayload, frame, framesOf } from '../../../../support/stand-ins/bedrock-frames.ts';
 import { answerEvents } from '../../../../support/upstream.ts';
@@ -77,7 +79,7 @@ describe('a slow reader', () => {
       resume: () => void told.push('resume'),
       abort: () => void told.push('abort'),
     };
-    const events = eventsFromFrames(source, () => ({ type: 'api_error', message: '' }));
+    const events = eventsFromFrames(source, (exception) => judgedException(exception, {}, outgoingRequest()));
     events.pause();
     events.resume();
     events.abort();
@@ -100,7 +102,6 @@ describe('an event', () => {
   it.each([
     ['its type is not the first member', '{"index":0, "type":"content_block_delta" }', 'content_block_delta'],
     ['its type is new', '{"type":"message_thought","n":12345678901234567890}', 'message_thought'],
-    ['it is an error', '{"type":"error","error":{"type":"overloaded_error","message":"busy"}}', 'error'],
   ])('keeps its bytes where %s', (_case, json, type) => {
     expect(decoded([chunkFrame(json)]).text).toBe(asEvent(type, json));
   });

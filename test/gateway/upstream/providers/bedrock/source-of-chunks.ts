@@ -1,6 +1,6 @@
 import type { AnswerSource } from '../../../../../src/gateway/exchange.ts';
 import { eventsFromFrames } from '../../../../../src/gateway/upstream/providers/bedrock/event-frames.ts';
-import { shownException } from '../../../../../src/gateway/upstream/providers/bedrock/judgement.ts';
+import { judgedException } from '../../../../../src/gateway/upstream/providers/bedrock/judgement.ts';
 import type { StreamException } from '../../../../../src/gateway/upstream/providers/bedrock/stream-exception.ts';
 import { outgoingRequest } from '../../../../support/outgoing-request.ts';
 
@@ -36,7 +36,7 @@ export function decoded(chunks: readonly Buffer[], failure?: Error): Decoded {
   };
   eventsFromFrames(source, (exception) => {
     exceptions.push(exception);
-    return shownException(exception, outgoingRequest());
+    return judgedException(exception, {}, outgoingRequest());
   }).flow({
     chunk: (bytes) => pieces.push(Buffer.from(bytes)),
     end: () => endings.push('end'),
