@@ -1,4 +1,4 @@
-import type { Accepted, Plan } from '../exchange.ts';
+import type { Accepted, AnswerSource, Plan } from '../exchange.ts';
 import { type Attempts, openAttempts } from './attempts.ts';
 import type { Cooldown, Outcome } from './cooldown.ts';
 import { finalFailure } from './final-failure.ts';
@@ -32,18 +32,51 @@ export function createUpstreams({ upstreams, ttfbMs }: UpstreamsOptions, parts: 
 function rememberingTurns(takeTurn: TakeTurn): (target: Target, question: Question) => Promise<Turn> {
   const remembered = async (target: Target, cooldown: Cooldown, question: Question): Promise<Turn> => {
     const trial = cooldown.begin();
-    let outcome: Outcome = { kind: 'unknown' };
+    const finish = (outcome: Outcome): void => cooldown.finish(trial, outcome, question.request.requestId);
+    let turn: Turn;
     try {
-      const turn = await takeTurn(target, question);
-      outcome = turn.outcome;
-      return turn;
-    } finally {
-      cooldown.finish(trial, outcome, question.request.requestId);
+      turn = await takeTurn(target, question);
+    } catch (error) {
+      finish({ kind: 'unknown' });
+      throw error;
     }
+    if (trial && turn.kind === 'answer') return finishingTurn(turn, finish);
+    finish(turn.outcome);
+    return turn;
   };
 
   return (target, question) =>
     target.cooldown ? remembered(target, target.cooldown, question) : takeTurn(target, question);
+}
+
+/** A head is no answer yet: a trial has succeeded with the first byte, and failed with what breaks off before it. */
+function finishingTurn(turn: Extract<Turn, { kind: 'answer' }>, finish: (outcome: Outcome) => void): Turn {
+  const { source } = turn.answer;
+  let isFinished = false;
+  const finishOnce = (outcome: Outcome): void => {
+    if (!isFinished) finish(outcome);
+    isFinished = true;
+  };
+  const flow: AnswerSource['flow'] = (sink) =>
+    source.flow({
+      chunk(bytes) {
+        finishOnce(turn.outcome);
+        sink.chunk(bytes);
+      },
+      end() {
+        finishOnce(turn.answer.isEventStream ? { kind: 'failed' } : turn.outcome);
+        sink.end();
+      },
+      fail(error) {
+        finishOnce({ kind: 'failed' });
+        sink.fail(error);
+      },
+    });
+  const abort = (): void => {
+    finishOnce({ kind: 'unknown' });
+    source.abort();
+  };
+  return { ...turn, answer: { ...turn.answer, source: { ...source, flow, abort } } };
 }
 
 /** Longer ones are not kept in memory. */

@@ -2,7 +2,17 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { errorOf, openForTest, post, request, type TestGateway } from '../../support/inference-gateway.ts';
 import { createManualClock, type ManualClock } from '../../support/manual-clock.ts';
 import { type OfEither, openBefore, startTwoUpstreams } from '../../support/two-upstreams.ts';
-import { type Answerer, message, refusal, reset, type StandInUpstream } from '../../support/upstream.ts';
+import {
+  type Answerer,
+  answerEvents,
+  event,
+  message,
+  refusal,
+  reset,
+  type StandInUpstream,
+  startStream,
+  stream,
+} from '../../support/upstream.ts';
 
 let first: StandInUpstream;
 let second: StandInUpstream;
@@ -22,6 +32,12 @@ async function asked(body: unknown = request): Promise<readonly [number, number]
   await post(gateway, body);
   return [first.requests.length - before[0], second.requests.length - before[1]];
 }
+
+const headThenReset: Answerer = (_request, response) => {
+  startStream(response);
+  response.flushHeaders();
+  setImmediate(() => response.socket?.resetAndDestroy());
+};
 
 /** Answers when told to. */
 function held(answer: Answerer): { readonly answerer: Answerer; readonly letGo: () => void } {
@@ -205,6 +221,29 @@ describe('the trial after a cooldown', () => {
     expect(await gateway.event(1)).toMatchObject({ outcome: 'client_left' });
     letGo();
     expect(await asked()).toEqual([1, 0]);
+    expect(gateway.cooldowns.at(-1)).toMatchObject({ state: 'ended' });
+  });
+
+  it.each([
+    [
+      'an error event in place of an answer',
+      stream(event('error', { error: { type: 'overloaded_error', message: 'no' } })),
+    ],
+    ['a reset before the first byte', headThenReset],
+    ['an end before the first byte', stream()],
+  ])('has failed when the head of a stream is followed by %s', async (_what, answerer) => {
+    first.answer = answerer;
+    second.answer = stream(...answerEvents(['hi']));
+    expect(await asked({ ...request, stream: true })).toEqual([1, 1]);
+    expect(await asked({ ...request, stream: true })).toEqual([0, 1]);
+    expect(gateway.cooldowns.slice(1)).toEqual([
+      { upstream: 'first', state: 'started', seconds: 5, reason: 'trial_failed' },
+    ]);
+  });
+
+  it('has succeeded with the first byte of a stream', async () => {
+    first.answer = stream(...answerEvents(['hi']));
+    expect(await asked({ ...request, stream: true })).toEqual([1, 0]);
     expect(gateway.cooldowns.at(-1)).toMatchObject({ state: 'ended' });
   });
 });
