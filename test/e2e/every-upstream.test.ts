@@ -7,6 +7,7 @@ import { type Deployment, startDeployment } from '../support/deployment.ts';
 import { createDeviceFlow } from '../support/device-flow.ts';
 import { newEmbeddedFolder } from '../support/embedded-store.ts';
 import { transcript } from '../support/gateway-process.ts';
+import { ANTHROPIC, startAnthropic } from '../support/stand-ins/anthropic.ts';
 import { ANTHROPIC_AWS, startAnthropicAws } from '../support/stand-ins/anthropic-aws.ts';
 import { createAwsAccount } from '../support/stand-ins/aws-account.ts';
 import { BEDROCK, startBedrock, startSts } from '../support/stand-ins/bedrock.ts';
@@ -28,6 +29,7 @@ async function startClouds() {
   return {
     keys,
     sts,
+    anthropic: await startAnthropic(),
     bedrock: await startBedrock(account, sts.sessionOf),
     mantle: await startMantle(account),
     anthropicAws: await startAnthropicAws(account),
@@ -37,8 +39,9 @@ async function startClouds() {
 }
 
 /** As an operator writes them. */
-function upstreamsOf({ keys, bedrock, mantle, anthropicAws, vertex, foundry }: typeof clouds) {
+function upstreamsOf({ keys, anthropic, bedrock, mantle, anthropicAws, vertex, foundry }: typeof clouds) {
   return [
+    { provider: 'anthropic', base_url: anthropic.origin, auth: { api_key: ANTHROPIC.apiKey } },
     {
       provider: 'bedrock',
       region: BEDROCK.region,
@@ -81,6 +84,7 @@ function upstreamsOf({ keys, bedrock, mantle, anthropicAws, vertex, foundry }: t
 }
 
 const idAt = {
+  anthropic: ANTHROPIC.model,
   bedrock: 'us.anthropic.claude-sonnet-5',
   mantle: MANTLE.model,
   anthropicAws: ANTHROPIC_AWS.model,
@@ -114,22 +118,47 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const USAGE = {
+  input_tokens: 1234,
+  output_tokens: 1,
+  cache_read_input_tokens: 7,
+  cache_creation_input_tokens: 8,
+};
+const METERED = { input_tokens: 1234, cache_read_tokens: 7, cache_write_tokens: 8 };
+const MESSAGE = {
+  id: 'msg_1',
+  type: 'message',
+  role: 'assistant',
+  model: 'claude-stand-in',
+  content: [{ type: 'text', text: 'A citrus.' }],
+  stop_reason: 'end_turn',
+  stop_sequence: null,
+  usage: { ...USAGE, output_tokens: 56 },
+};
+
+/** The audit event of the first answer by this upstream that was streamed, or was not. */
+function inferenceOf(name: Cloud, isStreamed: boolean) {
+  const [gateway] = deployment.gateways;
+  return gateway.event('inference', ({ model, stream }) => model === `on-${name}` && stream === isStreamed);
+}
+
 const asking = (name: Cloud) => ({
   model: `on-${name}`,
   max_tokens: 64,
   messages: [{ role: 'user' as const, content: 'a kumquat' }],
 });
 
-describe('a gateway with every cloud in its gateway.yaml', () => {
+describe('a gateway with every provider in its gateway.yaml', () => {
   it('says at boot which it has', async () => {
     const [gateway] = deployment.gateways;
     const line = await gateway.line(/upstreams: /);
     expect(line).toContain(names.map((name) => `${name} (${name})`).join(', then '));
   });
 
-  it.each(names)('gets an answer of %s, streamed and whole, with what was configured', async (name) => {
+  it.each(names)('gets an answer of %s, whole and streamed, and meters both', async (name) => {
+    clouds[name].answer({ kind: 'message', message: MESSAGE });
     const whole = await client.messages.create(asking(name));
-    expect(whole).toMatchObject({ type: 'message', role: 'assistant' });
+    expect(whole).toMatchObject(MESSAGE);
     const sent = clouds[name].requests.at(-1);
     expect(sent).toMatchObject({ model: idAt[name], isStreamed: false });
     expect(sent?.headers['authorization'] ?? '').not.toContain(String(client.authToken));
@@ -137,17 +166,27 @@ describe('a gateway with every cloud in its gateway.yaml', () => {
     clouds[name].answer({
       kind: 'stream',
       events: [
-        { type: 'message_start', message: { ...whole, content: [], stop_reason: null } },
+        { type: 'message_start', message: { ...MESSAGE, content: [], stop_reason: null, usage: USAGE } },
         { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
         { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'A citrus.' } },
         { type: 'content_block_stop', index: 0 },
-        { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 3 } },
+        { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 98 } },
         { type: 'message_stop' },
       ],
     });
     const stream = client.messages.stream(asking(name));
     expect(await stream.finalText()).toBe('A citrus.');
     expect(clouds[name].requests.at(-1)).toMatchObject({ model: idAt[name], isStreamed: true });
+
+    const counted = {
+      upstream: name,
+      upstream_model: idAt[name],
+      attempts: 1,
+      status: 200,
+      outcome: 'complete',
+    };
+    expect(await inferenceOf(name, false)).toMatchObject({ ...counted, ...METERED, output_tokens: 56 });
+    expect(await inferenceOf(name, true)).toMatchObject({ ...counted, ...METERED, output_tokens: 98 });
   });
 
   it('makes Bedrock’s requests in the role, in a session of the developer’s', async () => {
@@ -168,6 +207,7 @@ describe('a gateway with every cloud in its gateway.yaml', () => {
       keys.secretAccessKey,
       keys.sessionToken,
       MANTLE.token,
+      ANTHROPIC.apiKey,
       ANTHROPIC_AWS.apiKey,
       FOUNDRY.apiKey,
     ])

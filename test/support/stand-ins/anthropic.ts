@@ -7,7 +7,7 @@ import { type Dress, envelope, writeAnswer } from './messages-answers.ts';
 import { createScript, listenOnLoopback } from './scripted-answers.ts';
 import { type AskedOf, PRIVATE_WORD, type StandIn, type StandInKind } from './stand-in.ts';
 
-const API_KEY = 'sk-ant-api03-stand-in';
+export const ANTHROPIC = { apiKey: 'sk-ant-api03-stand-in', model: 'claude-stand-in' } as const;
 const OAUTH_TOKEN = 'sk-ant-oat01-stand-in';
 const OAUTH_BETA = 'oauth-2025-04-20';
 const traits = {
@@ -21,7 +21,7 @@ type CredentialKind = AnthropicOptions['credential']['kind'];
 
 /** The Anthropic API, with the credential of each kind. */
 export const anthropicStandIns: readonly StandInKind[] = [
-  { name: 'anthropic (API key)', traits, start: () => start('api_key') },
+  { name: 'anthropic (API key)', traits, start: startAnthropic },
   { name: 'anthropic (OAuth token)', traits, start: () => start('oauth_token') },
   { name: 'anthropic (identity federation)', traits, start: () => start('federation') },
 ];
@@ -50,6 +50,11 @@ const dress: Dress = {
   },
 };
 
+/** The API, which takes its key. */
+export function startAnthropic(): Promise<StandIn> {
+  return start('api_key');
+}
+
 async function start(kind: CredentialKind): Promise<StandIn> {
   const script = createScript();
   const requests: AskedOf[] = [];
@@ -71,7 +76,7 @@ async function start(kind: CredentialKind): Promise<StandIn> {
 
   return {
     origin: server.origin,
-    model: 'claude-stand-in',
+    model: ANTHROPIC.model,
     requests,
     answer: script.add,
     makeProvider: async (parts: ProviderParts) =>
@@ -92,7 +97,7 @@ async function start(kind: CredentialKind): Promise<StandIn> {
 }
 
 function credentialOf(kind: CredentialKind, exchange: IdentityExchange): AnthropicOptions['credential'] {
-  if (kind === 'api_key') return { kind, apiKey: secret(API_KEY) };
+  if (kind === 'api_key') return { kind, apiKey: secret(ANTHROPIC.apiKey) };
   if (kind === 'oauth_token') return { kind, oauthToken: secret(OAUTH_TOKEN) };
   return { kind, federation: exchange.options };
 }
@@ -100,7 +105,7 @@ function credentialOf(kind: CredentialKind, exchange: IdentityExchange): Anthrop
 /** One credential and never two; a bearer only with its beta. */
 function isAccepted(kind: CredentialKind, headers: IncomingHttpHeaders, exchange: IdentityExchange): boolean {
   const { authorization, 'x-api-key': apiKey } = headers;
-  if (kind === 'api_key') return apiKey === API_KEY && authorization === undefined;
+  if (kind === 'api_key') return apiKey === ANTHROPIC.apiKey && authorization === undefined;
   const bearer = authorization?.replace(/^Bearer /, '');
   const isKnown = kind === 'oauth_token' ? bearer === OAUTH_TOKEN : exchange.hasIssued(bearer);
   return isKnown && apiKey === undefined && betasIn(headers).includes(OAUTH_BETA);
