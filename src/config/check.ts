@@ -1,5 +1,6 @@
 import { expandTree } from './expand.ts';
 import { filled } from './fill.ts';
+import { describeFound } from './found.ts';
 import { checkRelations, type GatewayConfig, gatewayConfigShape } from './gateway-config.ts';
 import { adviceForMissing } from './missing-key.ts';
 import type { JudgeModelLists } from './model-lists.ts';
@@ -152,6 +153,10 @@ function relationReport(root: MapNode, problems: ProblemList): Report {
       if (!nearestNode(root, path).isAdded) add('warning', path, message, hint);
     },
     has: (path) => nodeAt(root, path) !== undefined,
+    found: (path) => {
+      const node = nodeAt(root, path);
+      return node ? describeFound(node, false) : 'nothing';
+    },
   };
 }
 

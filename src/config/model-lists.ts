@@ -123,9 +123,10 @@ function checkEntries(merged: Merged, verdict: ModelListsVerdict, report: Report
   const inexact = new Set(verdict.inexactEntries);
   const unknown = new Set(verdict.unknownEntries);
   const unserved = new Set(verdict.unservedEntries);
-  for (const [at, entry] of (path && merged.availableModels)?.entries() ?? []) {
+  for (const [index, entry] of (path && merged.availableModels)?.entries() ?? []) {
+    const at = [...(path ?? []), index];
     const warn = (message: string, hint: string) =>
-      report.warning([...(path ?? []), at], `${message}, found ${JSON.stringify(entry)}`, hint);
+      report.warning(at, `${message}, found ${report.found(at)}`, hint);
     if (inexact.has(entry))
       warn(
         'is no full id, and availableModelsMatch: exact takes no other',
@@ -144,13 +145,15 @@ function checkEntries(merged: Merged, verdict: ModelListsVerdict, report: Report
 function checkDenials(merged: Merged, verdict: ModelListsVerdict, report: Report): void {
   const path = merged.ownPath('deniedModels');
   const unknown = new Set(verdict.unknownDenials);
-  for (const [at, entry] of (path && merged.deniedModels)?.entries() ?? [])
+  for (const [index, entry] of (path && merged.deniedModels)?.entries() ?? []) {
+    const at = [...(path ?? []), index];
     if (unknown.has(entry))
       report.warning(
-        [...(path ?? []), at],
-        `names no model of the catalog, found ${JSON.stringify(entry)}`,
+        at,
+        `names no model of the catalog, found ${report.found(at)}`,
         'see `sallyport models`, and correct it if it is to deny one of them',
       );
+  }
 }
 
 /** Says nothing more where each entry by itself was said to name no model. */
@@ -175,7 +178,7 @@ function checkStart(merged: Merged, verdict: ModelListsVerdict, cause: Path, rep
     report.warning(
       path ?? cause,
       path
-        ? `is none of the models that whom this policy matches may use, found ${JSON.stringify(model)}`
+        ? `is none of the models that whom this policy matches may use, found ${report.found(path)}`
         : 'leaves out the model that a policy for everybody tells clients to start with',
       'set model: to one that is allowed',
     );

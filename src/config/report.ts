@@ -7,4 +7,6 @@ export interface Report {
   warning(path: Path, message: string, hint?: string): void;
   /** Whether there is a value at all, valid or not. */
   has(path: Path): boolean;
+  /** What stands at a place, in words for a message: no value that may be a secret. */
+  found(path: Path): string;
 }

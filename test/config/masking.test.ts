@@ -2,7 +2,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { maskedConfig } from '../../src/config/masked.ts';
-import { adviceOf, check, errorsOf, fileWith, printed, SECRET } from './config-file.ts';
+import { createAllowListJudge } from '../../src/gateway/doors/judge-allow-list.ts';
+import { adviceOf, check, errorsOf, fileWith, printed, SECRET, warningsOf } from './config-file.ts';
 
 /** A file full of secrets, each of which holds `hunter2`, and of mistakes. */
 const LEAKY = `# the old one: hunter2-comment
@@ -50,6 +51,21 @@ describe('no secret', () => {
     const advice = adviceOf(LEAKY);
     expect(advice.length).toBeGreaterThan(15);
     expect(advice.join('\n')).not.toContain('hunter2');
+  });
+
+  it('is in a warning about models that came from a file or look like an address with a password', () => {
+    const managed = `managed:
+  policies:
+    - match: {}
+      cli:
+        availableModels: [sonnet, "\${file:/b}", "https://u:hunter2-list@h"]
+        deniedModels: ["\${file:/b}", "https://u:hunter2-denial@h"]
+        model: \${file:/b}
+`;
+    const inputs = { judgeAllowList: createAllowListJudge(), files: { '/b': 'hunter2-model' } };
+    const warnings = warningsOf(fileWith({ managed }), inputs);
+    expect(warnings.filter((warning) => warning.includes('found a string of'))).toHaveLength(5);
+    expect(warnings.join('\n')).not.toContain('hunter2');
   });
 
   it('is in the lines that are shown around a problem', () => {
