@@ -4,14 +4,13 @@ import { resolve } from 'node:path';
 import { type CheckInputs, checkConfig } from '../config/check.ts';
 import { type LoadedConfig, loadConfig, readConfig, readSecretFile } from '../config/load.ts';
 import { writtenKeys } from '../config/written-keys.ts';
-import { freePort, type PracticePlan, planPractice, startPractice } from '../gateway/doors/practice.ts';
-import { openPracticeFolder } from '../gateway/doors/practice-folder.ts';
+import { closePractice, type PracticePlan, planPractice, startPractice } from '../gateway/doors/practice.ts';
+import { openPracticeFolder, type PracticeFolder } from '../gateway/doors/practice-folder.ts';
 import { CodedError } from '../kernel/coded-error.ts';
 import { kindOfAddress, parseIpAddress } from '../kernel/ip-address.ts';
 import type { Host } from './host.ts';
 import type { GatewayCommandOptions, PreparedGateway } from './prepared-gateway.ts';
 
-const FIRST_PORT = 8080;
 const HOST = '127.0.0.1';
 const NO_FILE = { name: 'gateway --dev', text: '{}\n' };
 
@@ -27,10 +26,12 @@ export async function preparePractice(host: Host, options: GatewayCommandOptions
   const writtenHost = written.text('listen.host') ?? HOST;
   // Before the file is judged as one for others: only a variable has to wait for its value.
   if (!writtenHost.includes('$')) refuseOtherAddress(writtenHost);
-  const port = written.number('listen.port') ?? (await freePort(FIRST_PORT));
-  const plan = await planPractice(port);
-  const folder = openPracticeFolder(options.data === undefined ? undefined : resolve(host.cwd, options.data));
+  const plan = await planPractice(written.number('listen.port'));
+  const port = plan.gatewayPort;
+  let folder: PracticeFolder | undefined;
   try {
+    folder = openPracticeFolder(options.data === undefined ? undefined : resolve(host.cwd, options.data));
+    const { close: closeFolder } = folder;
     const fill = {
       listen: { host: HOST, port },
       session: { jwt_secret: folder.jwtSecret },
@@ -42,7 +43,7 @@ export async function preparePractice(host: Host, options: GatewayCommandOptions
     const loaded = path === undefined ? loadFilled(inputs) : await loadConfig(path, inputs);
     refuseOtherAddress(loaded.config.listen.host);
     const publicUrl = loaded.config.listen.public_url ?? `http://${HOST}:${port}`;
-    const practice = await startPractice(plan, publicUrl, folder.provider);
+    const practice = startPractice(plan, publicUrl, folder.provider);
     return {
       loaded,
       reread: path === undefined ? undefined : () => readConfig(path, inputs),
@@ -51,11 +52,12 @@ export async function preparePractice(host: Host, options: GatewayCommandOptions
       nextSteps: nextSteps(publicUrl),
       async close() {
         await practice.close();
-        folder.close();
+        closeFolder();
       },
     };
   } catch (error) {
-    folder.close();
+    await closePractice(plan);
+    folder?.close();
     throw error;
   }
 }

@@ -58,6 +58,17 @@ describe('gateway --dev', () => {
     expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200);
   });
 
+  it('takes ports of its own when several start at once', async () => {
+    const together = await Promise.all([startGatewayProcess({ env: {} }), startGatewayProcess({ env: {} })]);
+    try {
+      const answers = await Promise.all(together.map(({ url }) => fetch(`${url}/healthz`)));
+      expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+      expect(new Set(together.map(({ url }) => url)).size).toBe(2);
+    } finally {
+      await Promise.all(together.map((gateway) => gateway.stop()));
+    }
+  });
+
   it('prints the migrations of its new store between what it has loaded and the banner for practice', async () => {
     const lines = running?.lines ?? [];
     const places = [/"evt":"config\.load"/, /migration 1 applied/, / warn PRACTICE: /, /listening on/].map(
