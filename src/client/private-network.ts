@@ -68,7 +68,7 @@ export function isPrivateAddress(address: string): boolean {
   return parsed !== undefined && privateKinds.has(kindOfAddress(parsed));
 }
 
-export function isLoopbackAddress(address: string): boolean {
+function isLoopbackAddress(address: string): boolean {
   const parsed = parseIpAddress(address);
   return parsed !== undefined && kindOfAddress(parsed) === 'loopback';
 }

@@ -136,7 +136,7 @@ function write({ stdout }: Host, data: string | Uint8Array): Promise<void> {
 }
 
 /** Tokens, the wait for the first of them, and the upstream's id for support questions. */
-export function statistics(
+function statistics(
   { inputTokens, outputTokens }: MessageSummary,
   waitMs: number | undefined,
   requestId: string | undefined,

@@ -28,7 +28,7 @@ export function registerConfig(program: Command, host: Host): void {
 }
 
 /** Throws CodedError `config_unreadable`, or `config_invalid` after the problems have been written. */
-export async function validateConfig(host: Host, file: string, { env }: ValidateOptions): Promise<void> {
+async function validateConfig(host: Host, file: string, { env }: ValidateOptions): Promise<void> {
   const [{ readConfigFile, readSecretFile }, { checkConfig }, { createAllowListJudge }] = await Promise.all([
     import('../config/load.ts'),
     import('../config/check.ts'),

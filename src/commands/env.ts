@@ -24,7 +24,7 @@ export function registerEnv(program: Command, host: Host, machine?: Machine): vo
 }
 
 /** Writes the lines to stdout. Throws `bad_usage` for an unknown shell, otherwise as `token` does. */
-export async function printEnv(host: Host, options: EnvOptions, machine?: Machine): Promise<void> {
+async function printEnv(host: Host, options: EnvOptions, machine?: Machine): Promise<void> {
   const shell = parseShell(options.shell) ?? shellInUse(host);
   const { withSession } = await import('./developer.ts');
   const settings = await withSession(
@@ -50,7 +50,7 @@ const shells = ['sh', 'fish', 'powershell'] as const;
 export type Shell = (typeof shells)[number];
 
 /** Throws `bad_usage` for a shell this command does not know. */
-export function parseShell(name: string | undefined): Shell | undefined {
+function parseShell(name: string | undefined): Shell | undefined {
   if (name === undefined) return undefined;
   const known = shells.find((shell) => shell === name);
   if (known) return known;

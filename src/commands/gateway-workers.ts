@@ -10,7 +10,7 @@ import type { Log, LogLevel } from '../kernel/log.ts';
 import type { WorkerOrder } from './gateway-control.ts';
 import type { Host } from './host.ts';
 
-export const MAX_WORKERS = 256;
+const MAX_WORKERS = 256;
 
 /** `--workers <n|auto>`: how many processes serve. Throws CodedError `bad_usage`. */
 export function workerCount(text: string | undefined): number {

@@ -25,7 +25,7 @@ export async function approveInBrowser(step: BrowserStep): Promise<TokenSet> {
 }
 
 /** The code and the link, cleaned for the terminal. */
-export function grantLines(grant: DeviceGrant): readonly string[] {
+function grantLines(grant: DeviceGrant): readonly string[] {
   return [
     ...(grant.loginNotice ? [printable(grant.loginNotice), ''] : []),
     `Code  ${printable(grant.userCode)}`,
@@ -75,6 +75,6 @@ async function waitForApproval({ host, oauth }: BrowserStep, grant: DeviceGrant)
 }
 
 /** Minutes and seconds as a clock shows them. */
-export function timeLeft(seconds: number): string {
+function timeLeft(seconds: number): string {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
 }

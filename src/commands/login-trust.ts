@@ -63,7 +63,7 @@ async function askForTrust(
 }
 
 /** What a developer compares with what the operator publishes. */
-export function certificateLines(
+function certificateLines(
   gateway: GatewayUrl,
   { addresses, internal }: CheckedHost,
   presented: PresentedCertificate,

@@ -17,11 +17,7 @@ export function registerModels(program: Command, host: Host, machine?: Machine):
     .action((options: ModelsOptions) => listModels(host, options, machine));
 }
 
-export async function listModels(
-  host: Host,
-  { gatewayUrl }: ModelsOptions,
-  machine?: Machine,
-): Promise<void> {
+async function listModels(host: Host, { gatewayUrl }: ModelsOptions, machine?: Machine): Promise<void> {
   const { withSession } = await import('./developer.ts');
   await withSession(host, machine, gatewayUrl, async ({ api }) => {
     if (host.options.json) {
@@ -35,7 +31,7 @@ export async function listModels(
 }
 
 /** One line a model: its id and its name, in columns. */
-export function modelLines(models: readonly Model[]): string {
+function modelLines(models: readonly Model[]): string {
   const width = Math.max(0, ...models.map(({ id }) => id.length));
   return models.map(({ id, displayName }) => `${`${id.padEnd(width)}  ${displayName}`.trimEnd()}\n`).join('');
 }

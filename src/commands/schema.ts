@@ -33,7 +33,7 @@ function parseName(text: string): Name {
 }
 
 /** Throws `not_built_yet` for a name that this version has no schema of, `command_failed` when the file cannot be written. */
-export async function printSchema(host: Host, name: Name, out: string | undefined): Promise<void> {
+async function printSchema(host: Host, name: Name, out: string | undefined): Promise<void> {
   const text = `${JSON.stringify(await schemaOf(name), null, 2)}\n`;
   if (out === undefined) {
     host.stdout.write(text);

@@ -20,11 +20,7 @@ export function registerSettings(program: Command, host: Host, machine?: Machine
 }
 
 /** No settings for this developer are no failure: stdout stays empty, or has `null` as JSON. */
-export async function showSettings(
-  host: Host,
-  { gatewayUrl }: SettingsOptions,
-  machine?: Machine,
-): Promise<void> {
+async function showSettings(host: Host, { gatewayUrl }: SettingsOptions, machine?: Machine): Promise<void> {
   const { withSession } = await import('./developer.ts');
   await withSession(host, machine, gatewayUrl, async ({ api, gateway }) => {
     const served = await api.settings();

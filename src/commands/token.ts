@@ -22,7 +22,7 @@ export function registerToken(program: Command, host: Host, machine?: Machine): 
  * Writes the token to stdout. Throws `not_signed_in`, `session_over`, what keeps a renewal from the gateway, and what is
  * unsafe about it (`certificate_changed` and its like).
  */
-export async function printToken(
+async function printToken(
   host: Host,
   { gatewayUrl }: { gatewayUrl?: string },
   machine?: Machine,

@@ -25,7 +25,7 @@ const desktopKeys = new Map(Object.entries(keys));
 const canonicalNames = new Map(Object.entries(aliases));
 
 /** What a policy may set, by key. */
-export const servedDesktopKeys: ReadonlyMap<string, ValueSchema> = new Map(
+const servedDesktopKeys: ReadonlyMap<string, ValueSchema> = new Map(
   [...desktopKeys].flatMap(([key, { schema, setBy }]) => (setBy ? [] : [[key, schema ?? {}] as const])),
 );
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { endingFor, failures } from '../../src/commands/exit-codes.ts';
+import { endingFor } from '../../src/commands/exit-codes.ts';
+import { failures } from '../../src/commands/failures.ts';
 import { CodedError } from '../../src/kernel/coded-error.ts';
 import type { ErrorCode } from '../../src/kernel/error-codes.ts';
 

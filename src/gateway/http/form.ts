@@ -18,7 +18,7 @@ export async function readForm(request: Accepted): Promise<URLSearchParams> {
 }
 
 /** Reads a form's bytes (WHATWG URL section 5.1). Throws as `readForm` does. */
-export function parseForm(contentType: string | undefined, body: Buffer): URLSearchParams {
+function parseForm(contentType: string | undefined, body: Buffer): URLSearchParams {
   const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   if (type !== 'application/x-www-form-urlencoded' && !(type === '' && body.length === 0)) {
     throw new CodedError('invalid_request', {

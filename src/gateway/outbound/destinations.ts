@@ -23,7 +23,7 @@ export interface Target {
 }
 
 /** The error code operators search for. */
-export const SSRF_CODE = 'ECONNREFUSED_SSRF';
+const SSRF_CODE = 'ECONNREFUSED_SSRF';
 
 /** How many of a name's addresses are worth a try. */
 const MAX_ADDRESSES = 4;

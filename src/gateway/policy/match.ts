@@ -9,7 +9,7 @@ export interface Person {
   readonly groups: readonly string[];
 }
 
-export function isCatchAll(match: PolicyMatch): boolean {
+function isCatchAll(match: PolicyMatch): boolean {
   return match.groups === undefined && match.emailDomain === undefined;
 }
 

@@ -10,8 +10,6 @@ export interface SettingsPush {
   readonly modelPricing: Document | undefined;
 }
 
-export const NOTHING_PUSHED: SettingsPush = { env: {}, modelPricing: undefined };
-
 /** The answer of `/managed/settings`, ready to be sent. */
 export interface ServedSettings {
   readonly checksum: string;

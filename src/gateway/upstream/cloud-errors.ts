@@ -13,6 +13,8 @@ export interface CloudErrorRules {
   readonly statuses?: Readonly<Record<number, Verdict>>;
   /** Says on a 400 of the provider's own shape that it does not serve the model, where its code says too little. */
   readonly missingModel?: RegExp;
+  /** Says on a 400 of any shape that something is wrong with the account, where no code does. */
+  readonly accountTrouble?: RegExp | undefined;
 }
 
 /** The codes that the clouds document; no two clouds use one code for different things. */
@@ -87,6 +89,7 @@ function verdictOf(
     const code = codes.find((candidate) => Object.hasOwn(table, candidate));
     if (code !== undefined) return table[code] ?? 'broken';
   }
+  if (status === 400 && rules.accountTrouble?.test(message)) return 'account';
   if (status === 400 && isUsageLimit(message)) return 'billing';
   if (status === 400 && !isEnveloped && rules.missingModel?.test(message)) return 'model_missing';
   return rules.statuses?.[status] ?? STATUSES[status] ?? (isAboutRequest(status) ? 'request' : 'broken');

@@ -4,7 +4,7 @@ import { rankFor, type Weighted } from './rendezvous.ts';
 /** How long an upstream's prompt cache lives without use. */
 export const CACHE_LIFETIME_MS = 300_000;
 /** Conversations that are away from home; beyond that the one unused for longest goes home before its time. */
-export const MOST_MOVED = 10_000;
+const MOST_MOVED = 10_000;
 
 /**
  * Which of several equal upstreams a conversation is with. Its home follows from its key; only while it is away from home

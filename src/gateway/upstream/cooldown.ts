@@ -37,14 +37,14 @@ export type Outcome =
   | { readonly kind: 'failed' }
   | { readonly kind: 'unknown' };
 
-export function healthOf(cooling: Cooling | undefined, nowMs: number): Health {
+function healthOf(cooling: Cooling | undefined, nowMs: number): Health {
   if (!cooling) return 'well';
   if (nowMs < cooling.untilMs) return 'cooling';
   return cooling.trial && nowMs < cooling.trial.sinceMs + LONGEST_TRIAL_MS ? 'cooling' : 'due';
 }
 
 /** What is remembered after a request, with the `trial` that it was, if it was one. */
-export function afterRequest(
+function afterRequest(
   cooling: Cooling | undefined,
   trial: Trial | undefined,
   outcome: Outcome,

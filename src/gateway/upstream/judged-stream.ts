@@ -3,7 +3,7 @@ import { readJson } from './cloud-error-shapes.ts';
 import { createErrorEventFinder } from './error-event-finder.ts';
 import { logBrokenStream } from './failure-log.ts';
 import type { Judgement, OutgoingRequest, Refusal, TransportAnswer } from './provider.ts';
-import { answerHeaders } from './response-headers.ts';
+import { isEventStreamOf, requestIdOf } from './response-headers.ts';
 import { isOthersTurn, StreamRefusal, shownEvent, statusOfError } from './stream-refusal.ts';
 
 export interface JudgedStreamParts {
@@ -26,8 +26,7 @@ export function judgedStream(
   { name, log, judge, watched }: JudgedStreamParts,
 ): TransportAnswer {
   if (!request.isStreamed) return answer;
-  const { isEventStream, upstreamRequestId } = answerHeaders(answer.headers, true);
-  if (!isEventStream) return answer;
+  if (!isEventStreamOf(answer.headers, true)) return answer;
 
   const flow: TransportAnswer['flow'] = (sink) => {
     const finder = createErrorEventFinder();
@@ -52,7 +51,7 @@ export function judgedStream(
       const refusal = refusalIn(event, answer.headers, request);
       const judgement = judge(refusal);
       const { verdict, shown } = judgement;
-      if (shown) logBrokenStream(log, name, upstreamRequestId, refusal.body.toString());
+      if (shown) logBrokenStream(log, name, requestIdOf(answer.headers), refusal.body.toString());
       isOver = true;
       if (!hasBegun && isOthersTurn(verdict)) {
         sink.fail(new StreamRefusal(`it sent an error event in place of an answer`, refusal, judgement));

@@ -55,6 +55,12 @@ export function createHeaderPicker(reserved: readonly string[]): (message: Clien
   };
 }
 
+/** What the gateway sends of its own to every upstream: bodies as they are, and the operator's headers. Names and values in turn. */
+export function ownHeaders(headers: Readonly<Record<string, string>>): readonly string[] {
+  const named = Object.entries(headers).flatMap(([name, value]) => [name.toLowerCase(), value]);
+  return ['accept-encoding', 'identity', ...named];
+}
+
 /** Headers that `Connection` makes hop-by-hop (RFC 9110 section 7.6.1). */
 function nominatedBy(connection: string | undefined): readonly string[] | undefined {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') return undefined;

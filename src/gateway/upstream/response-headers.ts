@@ -14,22 +14,27 @@ export interface ReadHeaders {
   readonly isEventStream: boolean;
 }
 
-/**
- * Sorts an answer's headers. One that says nothing about its type counts as the stream it was asked to be: proxies have
- * been seen to drop the header.
- */
+/** An answer that says nothing about its type counts as the stream it was asked to be: proxies have been seen to drop the header. */
+export function isEventStreamOf(upstream: UpstreamHeaders, isStreamExpected: boolean): boolean {
+  const type = upstream['content-type'];
+  return type === undefined ? isStreamExpected : /^text\/event-stream/i.test(String(type));
+}
+
+/** Undefined when there is none that a log could hold. */
+export function requestIdOf(upstream: UpstreamHeaders): string | undefined {
+  return printable(REQUEST_IDS.map((name) => upstream[name]).find((id) => id !== undefined));
+}
+
+/** Sorts an answer's headers. */
 export function answerHeaders(upstream: UpstreamHeaders, isStreamExpected: boolean): ReadHeaders {
   const headers: Record<string, string> = {};
   for (const name of RETURNED) {
     const value = upstream[name];
     if (value !== undefined) headers[name] = String(value);
   }
-  const upstreamRequestId = printable(
-    REQUEST_IDS.map((name) => upstream[name]).find((id) => id !== undefined),
-  );
+  const upstreamRequestId = requestIdOf(upstream);
   if (upstreamRequestId !== undefined) headers['x-upstream-request-id'] = upstreamRequestId;
-  const type = headers['content-type']?.toLowerCase();
-  const isEventStream = type === undefined ? isStreamExpected : type.startsWith('text/event-stream');
+  const isEventStream = isEventStreamOf(upstream, isStreamExpected);
   if (isEventStream) {
     headers['content-type'] ??= 'text/event-stream';
     headers['cache-control'] = 'no-cache';

@@ -142,10 +142,10 @@ async function ask(
       const prepared = await provider.prepare(outgoing);
       if (repeatsLeft === MOST_REPEATS) question.onSend(name, upstreamModel);
       const isBounded = plan.isStreamed && provider.boundsTimeToHeaders;
-      const sending = createSending(release);
-      const answer = await transport.send(prepared, isBounded ? wait : WHOLE_ANSWER, gone, sending.over);
+      const sending = release && createSending(release);
+      const answer = await transport.send(prepared, isBounded ? wait : WHOLE_ANSWER, gone, sending?.over);
       if (answer.status >= 200 && answer.status < 300) {
-        sending.isLast();
+        sending?.isLast();
         return success(asked, answer, outgoing);
       }
       const refused = {
@@ -169,17 +169,17 @@ async function ask(
 }
 
 /** A repeat keeps the place that the request has: it is given back once the sending that proves the last is over. */
-function createSending(release: (() => void) | undefined): { over(): void; isLast(): void } {
+function createSending(release: () => void): { over(): void; isLast(): void } {
   let isOver = false;
   let isLast = false;
   return {
     over() {
       isOver = true;
-      if (isLast) release?.();
+      if (isLast) release();
     },
     isLast() {
       isLast = true;
-      if (isOver) release?.();
+      if (isOver) release();
     },
   };
 }

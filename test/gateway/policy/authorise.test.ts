@@ -5,10 +5,10 @@ import { messagesError } from '../../../src/gateway/errors.ts';
 import type { Caller } from '../../../src/gateway/exchange.ts';
 import type { ModelRules } from '../../../src/gateway/policy/allow-list.ts';
 import { createPolicySet } from '../../../src/gateway/policy/policy-set.ts';
-import { NOTHING_PUSHED } from '../../../src/gateway/policy/served-settings.ts';
 import type { Policy } from '../../../src/gateway/policy/views.ts';
 import { isCodedError } from '../../../src/kernel/coded-error.ts';
 import type { ErrorCode } from '../../../src/kernel/error-codes.ts';
+import { NOTHING_PUSHED } from '../../support/nothing-pushed.ts';
 
 const catalogOf = (changes: Partial<CatalogOptions> = {}) =>
   createCatalog(

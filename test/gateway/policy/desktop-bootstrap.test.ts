@@ -6,9 +6,9 @@ import { createDesktopBootstrapEndpoint } from '../../../src/gateway/policy/desk
 import { identityAttributes } from '../../../src/gateway/policy/desktop-document.ts';
 import type { PolicyDocuments } from '../../../src/gateway/policy/documents.ts';
 import { createPolicySet } from '../../../src/gateway/policy/policy-set.ts';
-import { NOTHING_PUSHED } from '../../../src/gateway/policy/served-settings.ts';
 import { ask } from '../../support/device-flow.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
+import { NOTHING_PUSHED } from '../../support/nothing-pushed.ts';
 import { type AuditedLine, serveEndpoint } from './endpoint-server.ts';
 
 const URL = 'https://gateway.example';

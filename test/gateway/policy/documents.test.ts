@@ -7,7 +7,8 @@ import {
   mergeDocuments,
   mergeSettings,
 } from '../../../src/gateway/policy/documents.ts';
-import { NOTHING_PUSHED, servedSettings } from '../../../src/gateway/policy/served-settings.ts';
+import { servedSettings } from '../../../src/gateway/policy/served-settings.ts';
+import { NOTHING_PUSHED } from '../../support/nothing-pushed.ts';
 import { many } from '../../support/property-runs.ts';
 
 const rule = fc.constantFrom('WebFetch', 'WebSearch', 'Bash(rm *)', 'Read(./.env)', 'Edit');

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Caller } from '../../../src/gateway/exchange.ts';
 import { createManagedSettingsEndpoint } from '../../../src/gateway/policy/managed-settings.ts';
-import { NOTHING_PUSHED, servedSettings } from '../../../src/gateway/policy/served-settings.ts';
+import { servedSettings } from '../../../src/gateway/policy/served-settings.ts';
 import { ask } from '../../support/device-flow.ts';
+import { NOTHING_PUSHED } from '../../support/nothing-pushed.ts';
 import { type AuditedLine, serveEndpoint } from './endpoint-server.ts';
 
 const caller: Caller = {

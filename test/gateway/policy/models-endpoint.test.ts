@@ -4,9 +4,9 @@ import { createCatalog } from '../../../src/gateway/catalog/catalog.ts';
 import type { Caller } from '../../../src/gateway/exchange.ts';
 import { createModelsEndpoint } from '../../../src/gateway/policy/models-endpoint.ts';
 import { createPolicySet } from '../../../src/gateway/policy/policy-set.ts';
-import { NOTHING_PUSHED } from '../../../src/gateway/policy/served-settings.ts';
 import { type Answer, ask } from '../../support/device-flow.ts';
 import { route, startListener } from '../../support/listener.ts';
+import { NOTHING_PUSHED } from '../../support/nothing-pushed.ts';
 
 const caller: Caller = {
   sub: 'ada',

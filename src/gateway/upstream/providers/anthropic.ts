@@ -12,7 +12,12 @@ import type {
   Verdict,
 } from '../provider.ts';
 import { createFederation, type FederationOptions } from './anthropic-federation.ts';
-import { type HeaderCredential, lastingCredential, passingCredential } from './header-credential.ts';
+import {
+  type HeaderCredential,
+  lastingCredential,
+  passingCredential,
+  withCredential,
+} from './header-credential.ts';
 import { createMessagesFormat, messagesPrefix } from './messages-format.ts';
 
 export interface AnthropicOptions {
@@ -59,15 +64,7 @@ export function createAnthropic(options: AnthropicOptions, parts: ProviderParts)
     maxBodyBytes: undefined,
     boundsTimeToHeaders: true,
     countsTokens: true,
-    prepare(request) {
-      const headers = credential.headersFor(request);
-      if (!(headers instanceof Promise)) return preparedWith(headers, request);
-      return headers.then((late) => preparedWith(late, request));
-    },
-    judge: (refusal) => ({
-      ...judge(refusal),
-      isWorthRepeating: refusal.status === 401 && credential.refusedFor(refusal.request),
-    }),
+    ...withCredential(credential, preparedWith, judge),
     translate: (answer, request) => judgedStream(answer, request, stream),
   };
 }

@@ -1,5 +1,5 @@
 import type { CredentialSource } from '../credential-source.ts';
-import type { OutgoingRequest } from '../provider.ts';
+import type { OutgoingRequest, Prepared, Provider, Refusal } from '../provider.ts';
 
 /** A credential that is shown in headers: names and values in turn. */
 export interface HeaderCredential {
@@ -31,6 +31,30 @@ export function passingCredential(source: CredentialSource<readonly string[]>): 
     refusedFor(request) {
       const headers = shown.get(request);
       return headers !== undefined && source.refused(headers);
+    },
+  };
+}
+
+/**
+ * The part of a provider that its credential is in: `write` makes the request with these headers, at once where the
+ * credential is at hand; a request that was refused for a credential that is over is worth sending again.
+ */
+export function withCredential(
+  credential: HeaderCredential,
+  write: (credentialHeaders: readonly string[], request: OutgoingRequest) => Prepared,
+  judge: Provider['judge'],
+): Pick<Provider, 'prepare' | 'judge'> {
+  return {
+    prepare(request) {
+      const headers = credential.headersFor(request);
+      return headers instanceof Promise
+        ? headers.then((late) => write(late, request))
+        : write(headers, request);
+    },
+    judge(refusal: Refusal) {
+      const judgement = judge(refusal);
+      if (refusal.status !== 401 || !credential.refusedFor(refusal.request)) return judgement;
+      return { ...judgement, isWorthRepeating: true };
     },
   };
 }

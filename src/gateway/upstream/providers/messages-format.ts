@@ -1,6 +1,12 @@
 import { type MemberChange, spliceBody } from '../../http/splice.ts';
 import type { OutgoingRequest, Prepared } from '../provider.ts';
-import { betasOf, clientHeader, createHeaderPicker, DEFAULT_ANTHROPIC_VERSION } from '../request-headers.ts';
+import {
+  betasOf,
+  clientHeader,
+  createHeaderPicker,
+  DEFAULT_ANTHROPIC_VERSION,
+  ownHeaders,
+} from '../request-headers.ts';
 
 export interface MessagesFormatOptions {
   /** Path of the base URL, without `/v1` and without a `/` at the end. */
@@ -22,11 +28,7 @@ export function createMessagesFormat({
   neededBeta,
 }: MessagesFormatOptions): PrepareMessages {
   const pickHeaders = createHeaderPicker(Object.keys(headers));
-  const own = [
-    'accept-encoding',
-    'identity',
-    ...Object.entries(headers).flatMap(([name, value]) => [name.toLowerCase(), value]),
-  ];
+  const own = ownHeaders(headers);
   return (request) => ({
     path: `${prefix}${PATHS[request.endpoint]}${request.query}`,
     headers: [...pickHeaders(request.message), ...own, ...protocolHeaders(request, neededBeta)],

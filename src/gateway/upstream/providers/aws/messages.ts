@@ -22,7 +22,6 @@ export interface AwsMessagesOptions {
   readonly accountTrouble?: RegExp;
 }
 
-const RULES: CloudErrorRules = { codes: {} };
 /** The keys are over, or not yet known everywhere: others may be had. An account without rights has the right keys. */
 const STALE: ReadonlySet<string> = new Set([
   'ExpiredToken',
@@ -36,7 +35,8 @@ export function createAwsMessages(options: AwsMessagesOptions, parts: ProviderPa
   const prepareMessages = createMessagesFormat(options);
   const { host } = new URL(origin);
   const authorisation = createAwsAuthorisation(credential, { service, region, host }, parts);
-  const judge = (refusal: Refusal): Judgement => judged(refusal, options.accountTrouble);
+  const rules: CloudErrorRules = { codes: {}, accountTrouble: options.accountTrouble };
+  const judge = (refusal: Refusal): Judgement => cloudJudgement(refusal, rules);
   const stream = { name: parts.name, log: parts.log, judge, watched: 'all' } as const;
   return {
     origin,
@@ -52,12 +52,6 @@ export function createAwsMessages(options: AwsMessagesOptions, parts: ProviderPa
     },
     translate: (answer, request) => judgedStream(answer, request, stream),
   };
-}
-
-function judged(refusal: Refusal, accountTrouble: RegExp | undefined): Judgement {
-  const judgement = cloudJudgement(refusal, RULES);
-  if (refusal.status !== 400 || !accountTrouble?.test(refusal.body.toString())) return judgement;
-  return { ...judgement, verdict: 'account' };
 }
 
 /** Keys that are over, or not known everywhere yet: the refusal says nothing of the request. */

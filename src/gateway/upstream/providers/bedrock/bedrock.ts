@@ -1,7 +1,8 @@
 import { logBrokenStream } from '../../failure-log.ts';
 import { judgedStream } from '../../judged-stream.ts';
 import type { OutgoingRequest, Prepared, Provider, ProviderParts } from '../../provider.ts';
-import { answerHeaders } from '../../response-headers.ts';
+import { ownHeaders } from '../../request-headers.ts';
+import { requestIdOf } from '../../response-headers.ts';
 import { createAwsAuthorisation } from '../aws/authorisation.ts';
 import { createAssumedRole } from './assumed-role.ts';
 import { countAnswer, countRequest } from './count-tokens.ts';
@@ -28,8 +29,7 @@ export function createBedrock(options: BedrockOptions, parts: ProviderParts): Pr
       ? createAssumedRole(assumeRole, credential, place, parts)
       : createAwsAuthorisation(credential, place, parts);
 
-  const own = Object.entries(options.headers).flatMap(([name, value]) => [name.toLowerCase(), value]);
-  const common = ['content-type', 'application/json', 'accept-encoding', 'identity', ...own];
+  const common = ['content-type', 'application/json', ...ownHeaders(options.headers)];
   const json = [...common, 'accept', 'application/json'];
   const guarded = guardrail ? guardrailHeaders(guardrail) : [];
   const whole = [...json, ...guarded];
@@ -64,7 +64,7 @@ export function createBedrock(options: BedrockOptions, parts: ProviderParts): Pr
       if (!request.isStreamed) return answer;
       if (NO_FRAMES.test(String(answer.headers['content-type'])))
         return judgedStream(answer, request, stream);
-      const { upstreamRequestId } = answerHeaders(answer.headers, true);
+      const upstreamRequestId = requestIdOf(answer.headers);
       return {
         status: answer.status,
         headers: { ...answer.headers, 'content-type': 'text/event-stream' },

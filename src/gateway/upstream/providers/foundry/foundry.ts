@@ -9,7 +9,12 @@ import type {
   ProviderParts,
   Refusal,
 } from '../../provider.ts';
-import { type HeaderCredential, lastingCredential, passingCredential } from '../header-credential.ts';
+import {
+  type HeaderCredential,
+  lastingCredential,
+  passingCredential,
+  withCredential,
+} from '../header-credential.ts';
 import { createMessagesFormat, messagesPrefix } from '../messages-format.ts';
 import { loadEntraToken } from './entra-token.ts';
 import type { FoundryOptions } from './options.ts';
@@ -41,16 +46,7 @@ export function createFoundry(options: FoundryOptions, parts: ProviderParts): Pr
     maxBodyBytes: undefined,
     boundsTimeToHeaders: false,
     countsTokens: true,
-    prepare(request) {
-      const headers = credential.headersFor(request);
-      if (!(headers instanceof Promise)) return preparedWith(headers, request);
-      return headers.then((late) => preparedWith(late, request));
-    },
-    judge(refusal) {
-      const judgement = judge(refusal);
-      if (refusal.status !== 401 || !credential.refusedFor(refusal.request)) return judgement;
-      return { ...judgement, isWorthRepeating: true };
-    },
+    ...withCredential(credential, preparedWith, judge),
     translate: (answer, request) => judgedStream(answer, request, stream),
   };
 }

@@ -10,9 +10,9 @@ import type {
   ProviderParts,
   Refusal,
 } from '../../provider.ts';
-import { betasOf, clientHeader, createHeaderPicker } from '../../request-headers.ts';
+import { betasOf, clientHeader, createHeaderPicker, ownHeaders } from '../../request-headers.ts';
 import { withoutTagsBeta } from '../body-betas.ts';
-import { passingCredential } from '../header-credential.ts';
+import { passingCredential, withCredential } from '../header-credential.ts';
 import { loadGoogleCredential } from './google-credential.ts';
 import type { VertexOptions } from './options.ts';
 
@@ -35,11 +35,7 @@ export function createVertex(options: VertexOptions, parts: ProviderParts): Prov
   const load = () => loadGoogleCredential(options, parts);
   const credential = passingCredential(createCredentialSource({ name: parts.name, load }, parts));
   const pickHeaders = createHeaderPicker(Object.keys(options.headers));
-  const own = [
-    'accept-encoding',
-    'identity',
-    ...Object.entries(options.headers).flatMap(([name, value]) => [name.toLowerCase(), value]),
-  ];
+  const own = ownHeaders(options.headers);
 
   const preparedWith = (credentialHeaders: readonly string[], request: OutgoingRequest): Prepared => ({
     path: `${prefix}${callOf(request)}`,
@@ -56,16 +52,7 @@ export function createVertex(options: VertexOptions, parts: ProviderParts): Prov
     maxBodyBytes: MOST_BYTES,
     boundsTimeToHeaders: false,
     countsTokens: true,
-    prepare(request) {
-      const headers = credential.headersFor(request);
-      if (!(headers instanceof Promise)) return preparedWith(headers, request);
-      return headers.then((late) => preparedWith(late, request));
-    },
-    judge(refusal) {
-      const judgement = judge(refusal);
-      if (refusal.status !== 401 || !credential.refusedFor(refusal.request)) return judgement;
-      return { ...judgement, isWorthRepeating: true };
-    },
+    ...withCredential(credential, preparedWith, judge),
     translate: (answer, request) => judgedStream(answer, request, stream),
   };
 }
